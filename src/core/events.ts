@@ -109,13 +109,7 @@ export interface AskFailed extends At {
 }
 /** Plain data that an ask carries either way. */
 export type AskValue =
-  | null
-  | boolean
-  | number
-  | string
-  | Uint32Array
-  | readonly AskValue[]
-  | { readonly [key: string]: AskValue };
+  null | boolean | number | string | Uint32Array | readonly AskValue[] | { readonly [key: string]: AskValue };
 /** Nothing happened, but time passed: deadlines that are due take effect. */
 export interface TimePassed extends At {
   readonly type: "timePassed";
