@@ -1,0 +1,49 @@
+/**
+ * Names data that one plugin gives to another within a request: the kind of data and the instance name of its producer,
+ * as upstream does (`spec/plugins.md` 1.3).
+ */
+export interface DataKey<T> {
+  /** `<kind>/<producer instance name>` */
+  readonly id: string;
+  readonly kind: string;
+  readonly producer: string;
+  /** Never set; carries the type of the data. */
+  readonly value?: T;
+}
+
+/** Data keys are compared by id, so two calls with equal names name the same data. */
+export const dataKey = <T>(kind: string, producer: string): DataKey<T> => ({
+  id: `${kind}/${producer}`,
+  kind,
+  producer,
+});
+
+/** How much of a request's prompt each candidate is thought to hold. */
+export interface PrefixMatch {
+  /** Matched blocks by row of the candidate table, summed over the request's prompts. */
+  readonly matchBlocks: Int32Array;
+  /** Blocks of the request, over all prompts. */
+  readonly totalBlocks: number;
+  readonly blockSizeTokens: number;
+}
+export const prefixMatchKey = (producer: string): DataKey<PrefixMatch> => dataKey("PrefixCacheMatchInfo", producer);
+
+/** Tokens that a candidate would have to compute for this request, by row. */
+export interface UncachedTokens {
+  readonly tokens: Float64Array;
+}
+export const uncachedTokensKey = (producer: string): DataKey<UncachedTokens> =>
+  dataKey("UncachedRequestTokens", producer);
+
+/** Load that this picker has put on endpoints and that is not done yet, by slot (not by row: it is live). */
+export interface InflightLoad {
+  requests(slot: number): number;
+  tokens(slot: number): number;
+}
+export const inflightLoadKey = (producer: string): DataKey<InflightLoad> => dataKey("InFlightLoad", producer);
+
+/** The prompt's tokens: counts here, block ids in `RequestFacts.blocks`. */
+export interface TokenizedPrompt {
+  readonly tokens: number;
+}
+export const tokenizedPromptKey = (producer: string): DataKey<TokenizedPrompt> => dataKey("TokenizedPrompt", producer);
