@@ -18,7 +18,11 @@ export type Notice =
   | { readonly type: "decision"; readonly decision: Decision }
   | { readonly type: "ask"; readonly ask: Ask }
   /** Nobody waits for this ask any more. */
-  | { readonly type: "askOver"; readonly ask: number; readonly reason: "answered" | "failed" | "deadline" | "request-gone" }
+  | {
+      readonly type: "askOver";
+      readonly ask: number;
+      readonly reason: "answered" | "failed" | "deadline" | "request-gone";
+    }
   /** An answer came to an ask that is over. */
   | { readonly type: "answerIgnored"; readonly ask: number }
   /** A producer failed, so later ones did not run; the request goes on. */

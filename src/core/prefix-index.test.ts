@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { PrefixIndex } from "./prefix-index.ts";
+
+/** The stock indexer as a page of Maps: what the flat one must equal while the memory limit does not bite. */
+class Oracle {
+  readonly sets = new Map<number, Set<number>>();
+  readonly lrus = new Map<number, { capacity: number; order: Map<number, true> }>();
+
+  add(slot: number, hashes: readonly number[], capacity: number): void {
+    const lru = this.lrus.get(slot) ?? { capacity, order: new Map<number, true>() };
+    this.lrus.set(slot, lru);
+    for (const h of hashes) {
+      lru.order.delete(h);
+      lru.order.set(h, true);
+      if (lru.order.size > lru.capacity) {
+        const oldest = lru.order.keys().next().value!;
+        lru.order.delete(oldest);
+        const set = this.sets.get(oldest);
+        set?.delete(slot);
+        if (set?.size === 0) this.sets.delete(oldest);
+      }
+    }
+    for (const h of hashes) this.sets.set(h, (this.sets.get(h) ?? new Set()).add(slot));
+  }
+
+  match(hashes: readonly number[], counts: Int32Array): number {
+    for (const [i, h] of hashes.entries()) {
+      const set = this.sets.get(h);
+      if (!set) return i;
+      for (const slot of set) counts[slot]++;
+    }
+    return hashes.length;
+  }
+
+  removeSlot(slot: number): void {
+    this.lrus.delete(slot);
+    for (const [h, set] of this.sets) if (set.delete(slot) && set.size === 0) this.sets.delete(h);
+  }
+}
+
+// Few distinct low halves, so that hashes collide in the table.
+const pairs = (hashes: readonly number[]) => Uint32Array.from(hashes.flatMap((h) => [h % 3, h]));
+
+const slots = fc.integer({ min: 0, max: 40 });
+const hashes = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 30 });
+const step = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      op: fc.constant("add" as const),
+      slot: slots,
+      hashes,
+      capacity: fc.integer({ min: 1, max: 25 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ op: fc.constant("match" as const), hashes }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("remove" as const), slot: slots }) },
+);
+
+describe("PrefixIndex", () => {
+  it("equals the stock indexer over any calls", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const index = new PrefixIndex({ bytesMax: 1 << 24 });
+        const oracle = new Oracle();
+        for (const s of steps) {
+          if (s.op === "add") {
+            index.add(s.slot, pairs(s.hashes), 0, s.hashes.length, s.capacity);
+            oracle.add(s.slot, s.hashes, s.capacity);
+          } else if (s.op === "remove") {
+            index.removeSlot(s.slot);
+            oracle.removeSlot(s.slot);
+          } else {
+            const got = new Int32Array(64);
+            const want = new Int32Array(64);
+            expect(index.match(pairs(s.hashes), 0, s.hashes.length, got)).toBe(oracle.match(s.hashes, want));
+            expect(got).toEqual(want);
+          }
+        }
+        const size = [...oracle.sets.values()].reduce((n, set) => n + set.size, 0);
+        expect(index.size).toBe(size);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("never holds more entries than its bytes allow, and drops the oldest first", () => {
+    const index = new PrefixIndex({ bytesMax: 45 * 100 });
+    const all = Array.from({ length: 1000 }, (_, i) => i);
+    index.add(3, pairs(all), 0, 1000, 5000);
+    expect(index.size).toBe(100);
+    expect(index.limitEvictions).toBe(900);
+    const counts = new Int32Array(4);
+    expect(index.match(pairs(all.slice(899)), 0, 101, counts)).toBe(0);
+    expect(index.match(pairs(all.slice(900)), 0, 100, counts)).toBe(100);
+    expect(counts[3]).toBe(100);
+  });
+
+  it("keeps blocks that their own add evicted, as recorded (prefix-1-0006)", () => {
+    const index = new PrefixIndex({ bytesMax: 1 << 20 });
+    index.add(0, pairs([1, 2, 3, 4]), 0, 4, 2);
+    const counts = new Int32Array(1);
+    expect(index.match(pairs([1, 2, 3, 4]), 0, 4, counts)).toBe(4);
+    expect(index.sizeOf(0)).toBe(2);
+    index.removeSlot(0);
+    expect(index.size).toBe(0);
+  });
+
+  it("holds a million entries after growing and finds each", () => {
+    const index = new PrefixIndex({ bytesMax: 1 << 28 });
+    const many = Uint32Array.from({ length: 400_000 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
+    index.add(1, many, 0, 200_000, 1_000_000);
+    const counts = new Int32Array(2);
+    expect(index.match(many, 0, 200_000, counts)).toBe(200_000);
+  });
+});
