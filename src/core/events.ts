@@ -69,6 +69,16 @@ export interface EndpointRemoved extends At {
   readonly type: "endpointRemoved";
   readonly id: string;
 }
+/** An InferenceObjective came or changed: requests that name it get its priority. */
+export interface ObjectiveUpserted extends At {
+  readonly type: "objectiveUpserted";
+  readonly name: string;
+  readonly priority: number;
+}
+export interface ObjectiveRemoved extends At {
+  readonly type: "objectiveRemoved";
+  readonly name: string;
+}
 /** Scrapes since the last such event. Rows of an endpoint that is gone are dropped by their generation. */
 export interface SignalsScraped extends At {
   readonly type: "signals";
@@ -120,6 +130,8 @@ export type CoreEvent =
   | ConfigLoaded
   | EndpointUpserted
   | EndpointRemoved
+  | ObjectiveUpserted
+  | ObjectiveRemoved
   | SignalsScraped
   | RequestArrived
   | ResponseStarted

@@ -27,6 +27,8 @@ export type Notice =
   | { readonly type: "answerIgnored"; readonly ask: number }
   /** A producer failed, so later ones did not run; the request goes on. */
   | { readonly type: "producerFailed"; readonly request: number; readonly plugin: string; readonly cause: string }
+  /** A plugin threw: the request was refused, nothing else changed. */
+  | { readonly type: "pluginFailed"; readonly request: number; readonly cause: string }
   /** A request is over and everything that it held is given back. */
   | { readonly type: "requestReleased"; readonly request: number }
   /** The endpoints table is full: this one is left out. */

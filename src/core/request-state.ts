@@ -1,0 +1,63 @@
+import type { CandidateTable } from "./candidates.ts";
+import { aliased, DEFAULT_FAIRNESS_ID, FAIRNESS_HEADERS } from "./control-headers.ts";
+import type { DataKey } from "./data-key.ts";
+import type { Micros } from "./env.ts";
+import type { Plan } from "./plan.ts";
+import type { PluginInstance, PluginRequest, ReservedTarget } from "./plugin.ts";
+import type { RequestFacts } from "./request-facts.ts";
+
+/** Where a request stands on its way; it can be parked at admission, producers and prepare. */
+export type Stage =
+  "arrived" | "admission" | "candidates" | "producers" | "admitters" | "prepare" | "schedule" | "responding";
+
+/** A request between its arrival and its end, as plugins see it. */
+export class RequestState implements PluginRequest {
+  readonly facts: RequestFacts;
+  /** The plan that it began with; a newer config does not change its way. */
+  readonly plan: Plan;
+  nowUs: Micros;
+  stage: Stage = "arrived";
+  /** Index of the plugin within the stage. */
+  position = 0;
+  /** Id of the ask that it waits for; -1 when none. */
+  ask = -1;
+  /** Who asked. */
+  asker: PluginInstance | undefined;
+  targetModel = "";
+  priority = 0;
+  readonly fairnessId: string;
+  table!: CandidateTable;
+  /** What was picked: first pick of each profile that ran, the primary's first. */
+  targets: readonly ReservedTarget[] = [];
+  /** True from the pick until everything is given back. */
+  reserved = false;
+  readonly headers = new Map<string, string | undefined>();
+  readonly #data = new Map<string, unknown>();
+
+  constructor(facts: RequestFacts, plan: Plan, nowUs: Micros) {
+    this.facts = facts;
+    this.plan = plan;
+    this.nowUs = nowUs;
+    this.fairnessId = aliased(facts.headers, FAIRNESS_HEADERS) || DEFAULT_FAIRNESS_ID;
+  }
+
+  get<T>(key: DataKey<T>): T | undefined {
+    return this.#data.get(key.id) as T | undefined;
+  }
+
+  put<T>(key: DataKey<T>, value: T): void {
+    this.#data.set(key.id, value);
+  }
+
+  header(name: string): string | undefined {
+    return this.headers.has(name) ? this.headers.get(name) : this.facts.headers[name];
+  }
+
+  setHeader(name: string, value: string): void {
+    this.headers.set(name, value);
+  }
+
+  removeHeader(name: string): void {
+    this.headers.set(name, undefined);
+  }
+}

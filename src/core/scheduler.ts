@@ -1,0 +1,133 @@
+import type { Candidates } from "./candidates.ts";
+import type { DecisionRecord, ProfileRecord } from "./decision-record.ts";
+import type { Endpoints } from "./endpoints.ts";
+import type { Env, ProbePoint } from "./env.ts";
+import type { Plan, Profile } from "./plan.ts";
+import type { PluginRequest, PrimaryResult, ProfileResult } from "./plugin.ts";
+import type { Rejection } from "./rejection.ts";
+import { FILTERED_OUT } from "./rejection.ts";
+
+/** Most rounds in which a profile handler may ask for profiles; more is a broken handler. */
+const ROUNDS_MAX = 16;
+
+/** What scheduling came to: the results by profile index, and the handler's word. */
+export interface Scheduled {
+  readonly results: readonly (ProfileResult | undefined)[];
+  readonly primary: PrimaryResult | Rejection;
+}
+
+/**
+ * Runs the profiles that the handler asks for, until it asks for none, and lets it name the primary one
+ * (stock: scheduling/scheduler.go). Reasons go into `record`.
+ */
+export function schedule(
+  plan: Plan,
+  request: PluginRequest,
+  endpoints: Endpoints,
+  record: DecisionRecord,
+  env: Env,
+): Scheduled {
+  const results = Array.from<ProfileResult | undefined>({ length: plan.profiles.length });
+  const runOf = new Int32Array(plan.profiles.length).fill(-1);
+  const { handler } = plan;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const wanted = probed(env, "ProfilePicker", handler.name, () =>
+      handler.plugin.nextProfiles(request, plan.profiles, results),
+    );
+    if (wanted.length === 0) break;
+    for (const index of wanted) {
+      runOf[index] = record.runs;
+      results[index] = runProfile(plan.profiles[index], request, endpoints, record.run(), env);
+    }
+  }
+  const primary = probed(env, "ProcessProfilesResults", handler.name, () =>
+    handler.plugin.finish(request, plan.profiles, results),
+  );
+  if ("primary" in primary) {
+    record.primary = runOf[primary.primary];
+    record.hidesScores = primary.hidesScores === true;
+  }
+  return { results, primary };
+}
+
+function runProfile(
+  profile: Profile,
+  request: PluginRequest,
+  endpoints: Endpoints,
+  record: ProfileRecord,
+  env: Env,
+): ProfileResult {
+  record.begin(profile, request.table.count);
+  const candidates = request.table.present(endpoints);
+  filter(profile, request, candidates, record, env);
+  if (candidates.count === 0) {
+    record.rejection = FILTERED_OUT;
+    return { ok: false, rejection: FILTERED_OUT };
+  }
+  record.scored(candidates);
+  score(profile, request, candidates, record, env);
+  record.pickCount = probed(env, "Picker", profile.picker.name, () =>
+    profile.picker.plugin.pick(request, candidates, record.totals, record.picks, record.draws),
+  );
+  const rows: number[] = [];
+  const slots: number[] = [];
+  for (let i = 0; i < record.pickCount; i++) {
+    rows.push(candidates.rows[record.picks[i]]);
+    slots.push(candidates.slots[record.picks[i]]);
+  }
+  return { ok: true, rows, slots };
+}
+
+function filter(
+  profile: Profile,
+  request: PluginRequest,
+  candidates: Candidates,
+  record: ProfileRecord,
+  env: Env,
+): void {
+  for (let f = 0; f < profile.filters.length && candidates.count > 0; f++) {
+    const { plugin, name } = profile.filters[f];
+    const keep = scratchPlaces(candidates.count);
+    const kept = probed(env, "Filter", name, () => plugin.filter(request, candidates, keep));
+    for (let i = 0; i < candidates.count; i++) record.droppedBy[candidates.rows[i]] = f;
+    candidates.keep(keep, kept);
+    for (let i = 0; i < candidates.count; i++) record.droppedBy[candidates.rows[i]] = -1;
+  }
+}
+
+/** Sum over scorers of clamp(score, 0, 1) * weight; NaN passes through, as stock. */
+function score(
+  profile: Profile,
+  request: PluginRequest,
+  candidates: Candidates,
+  record: ProfileRecord,
+  env: Env,
+): void {
+  const { count } = candidates;
+  for (let s = 0; s < profile.scorers.length; s++) {
+    const { plugin, name, weight } = profile.scorers[s];
+    const out = record.raw.subarray(s * count, (s + 1) * count);
+    out.fill(0);
+    probed(env, "Scorer", name, () => plugin.score(request, candidates, out));
+    for (let i = 0; i < count; i++) {
+      if (out[i] < 0) out[i] = 0;
+      else if (out[i] > 1) out[i] = 1;
+      record.totals[i] += out[i] * weight;
+    }
+  }
+}
+
+let places = new Int32Array(64);
+
+function scratchPlaces(count: number): Int32Array {
+  if (places.length < count) places = new Int32Array(count * 2);
+  return places;
+}
+
+function probed<T>(env: Env, point: ProbePoint, name: string, call: () => T): T {
+  if (!env.probe) return call();
+  env.probe(point, name, "begin");
+  const result = call();
+  env.probe(point, name, "end");
+  return result;
+}
