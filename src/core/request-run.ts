@@ -111,9 +111,9 @@ function arrive(request: RequestState, context: RunContext): Rejection | undefin
 }
 
 function admit(request: RequestState, context: RunContext) {
-  return context.admission().admit(request, () =>
-    request.plan.saturationDetector.plugin.saturation(slotsFor(request, context), request.nowUs),
-  );
+  return context
+    .admission()
+    .admit(request, () => request.plan.saturationDetector.plugin.saturation(slotsFor(request, context), request.nowUs));
 }
 
 const slotsFor = (request: RequestState, context: RunContext): Int32Array =>
