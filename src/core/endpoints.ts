@@ -121,7 +121,7 @@ export class Endpoints {
     if (row.blockCount !== undefined) this.blockCount[slot] = row.blockCount;
     if (row.lora !== undefined) this.lora[slot] = row.lora;
     if (row.attributes) for (const key in row.attributes) this.column(key).values[slot] = row.attributes[key];
-    this.updatedAtUs[slot] = nowUs;
+    this.updatedAtUs[slot] = row.atUs ?? nowUs;
     return true;
   }
 

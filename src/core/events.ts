@@ -28,6 +28,8 @@ export interface LoraSignal {
 export interface SignalRow {
   readonly slot: number;
   readonly generation: number;
+  /** When the page was read; default: the event's time. */
+  readonly atUs?: Micros;
   readonly waiting?: number;
   readonly running?: number;
   /** 0..1 */

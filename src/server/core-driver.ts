@@ -1,0 +1,194 @@
+import type { CoreLimits } from "../core/core.ts";
+import { Core } from "../core/core.ts";
+import type { Decision } from "../core/decision.ts";
+import type { AskValue, ConfigSource, CoreEvent, EndCause, EndpointDescription, SignalRow } from "../core/events.ts";
+import type { Ask, Notice } from "../core/notices.ts";
+import type { Usage } from "../core/parser.ts";
+import type { CompilePlan } from "../core/plan.ts";
+import type { BlockedPrompts, RequestFacts } from "../core/request-facts.ts";
+
+/** An event before the driver stamps its time. */
+export type Unstamped<E extends CoreEvent = CoreEvent> = E extends CoreEvent ? Omit<E, "atUs"> : never;
+
+/** Facts of a request before the driver numbers it. */
+export type NewFacts = Omit<RequestFacts, "key">;
+
+/** Whoever brings a request. */
+export interface Requester {
+  /** Called once, in the same turn or later; not called when the request ends first. */
+  decided(decision: Decision): void;
+  /** Cuts the prompts, which the requester still holds, into blocks of another size; undefined when it can't. */
+  blocks?(blockSizeTokens: number): BlockedPrompts | undefined;
+}
+
+export interface CoreDriverOptions {
+  readonly compile: CompilePlan;
+  readonly seed: number;
+  readonly limits?: Partial<CoreLimits>;
+  /** Microseconds on a clock that never goes back. */
+  readonly nowUs: () => number;
+  /** Sees each event as it enters the core, with its number. */
+  readonly record?: (event: CoreEvent, number: number) => void;
+  /** Does the IO of an ask that is not about the request's own blocks. */
+  readonly ask?: (ask: Ask) => Promise<AskValue>;
+}
+
+/**
+ * Drives a core in real time: stamps events, numbers requests, drains the signal mailbox before each step, keeps the
+ * timer for the core's next deadline and hands notices on after the step. The one writer of its core.
+ */
+export class CoreDriver {
+  readonly core: Core;
+  readonly #options: CoreDriverOptions;
+  readonly #requesters = new Map<number, Requester>();
+  readonly #observers = new Set<(notice: Notice) => void>();
+  /** Last unread scrape by slot: as many rows as endpoints, at most. */
+  readonly #mailbox = new Map<number, SignalRow>();
+  #notices: Notice[] = [];
+  #dispatching = false;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtUs = Number.POSITIVE_INFINITY;
+  #nextKey = 0;
+  #eventCount = 0;
+  #closed = false;
+
+  constructor(options: CoreDriverOptions) {
+    this.#options = options;
+    const env = { seed: options.seed, emit: (notice: Notice) => void this.#notices.push(notice) };
+    this.core = new Core({ env, compile: options.compile, ...(options.limits && { limits: options.limits }) });
+  }
+
+  /** Events that went into the core. */
+  get eventCount(): number {
+    return this.#eventCount;
+  }
+
+  /** Sees all notices, in order, after the step that made them. Returns a function that ends it. */
+  observe(observer: (notice: Notice) => void): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** Loads a config. Throws with the config's errors; the plan before stays then. */
+  load(source: ConfigSource): void {
+    this.#step({ type: "configLoaded", source });
+  }
+
+  upsert(endpoint: EndpointDescription): { slot: number; generation: number } | undefined {
+    this.#step({ type: "endpointUpserted", endpoint });
+    const slot = this.core.endpoints.slotOf(endpoint.id);
+    return slot < 0 ? undefined : { slot, generation: this.core.endpoints.generation[slot] };
+  }
+
+  remove(id: string): void {
+    this.#step({ type: "endpointRemoved", id });
+  }
+
+  /** Puts a scrape into the mailbox. The core sees it before its next decision. */
+  scraped(row: SignalRow): void {
+    const unread = this.#mailbox.get(row.slot);
+    const merged = unread?.generation === row.generation ? { ...unread, ...row } : row;
+    this.#mailbox.set(row.slot, { ...merged, atUs: this.#options.nowUs() });
+  }
+
+  /** Empties the mailbox into the core; for readers of signals outside a step. */
+  drain(): void {
+    if (this.#mailbox.size === 0) return;
+    const rows = [...this.#mailbox.values()];
+    this.#mailbox.clear();
+    this.#enter({ type: "signals", rows });
+    this.#dispatch();
+  }
+
+  /** A request arrived. Returns its key, by which the later calls name it. */
+  arrive(facts: NewFacts, requester: Requester): number {
+    const key = this.#nextKey++;
+    this.#requesters.set(key, requester);
+    this.#step({ type: "requestArrived", facts: { ...facts, key } });
+    return key;
+  }
+
+  responseStarted(key: number, served?: string): void {
+    this.#step({ type: "responseStarted", key, ...(served !== undefined && { served }) });
+  }
+
+  responseFirstByte(key: number): void {
+    this.#step({ type: "responseFirstByte", key });
+  }
+
+  /** The request is over: to be called exactly once for each arrived one, whatever ended it. */
+  ended(key: number, cause: EndCause, usage?: Usage): void {
+    this.#requesters.delete(key);
+    this.#step({ type: "requestEnded", key, cause, ...(usage && { usage }) });
+  }
+
+  /** Stops the timer. Events after this are still taken, but no deadline is kept. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #step(event: Unstamped): void {
+    if (this.#mailbox.size > 0) this.drain();
+    this.#enter(event);
+    this.#dispatch();
+  }
+
+  #enter(unstamped: Unstamped): void {
+    const event = { ...unstamped, atUs: Math.max(this.#options.nowUs(), this.core.nowUs) } as CoreEvent;
+    this.core.step(event);
+    this.#options.record?.(event, this.#eventCount);
+    this.#eventCount++;
+    this.#keepTimer();
+  }
+
+  /** Hands notices on outside of the core's step, so that whoever gets one may call the driver again. */
+  #dispatch(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      while (this.#notices.length > 0) {
+        const notices = this.#notices;
+        this.#notices = [];
+        for (const notice of notices) this.#handOn(notice);
+      }
+    } finally {
+      this.#dispatching = false;
+    }
+  }
+
+  #handOn(notice: Notice): void {
+    for (const observer of this.#observers) observer(notice);
+    if (notice.type === "decision") this.#requesters.get(notice.decision.facts.key)?.decided(notice.decision);
+    else if (notice.type === "ask") this.#answer(notice.ask);
+  }
+
+  #answer(ask: Ask): void {
+    if (ask.kind === "blockIds") {
+      const { blockSizeTokens } = ask.payload as { blockSizeTokens: number };
+      const blocks = this.#requesters.get(ask.request)?.blocks?.(blockSizeTokens);
+      if (blocks) this.#step({ type: "askAnswered", ask: ask.id, value: { prompts: blocks.prompts as never } });
+      else this.#step({ type: "askFailed", ask: ask.id, cause: "the prompt is gone" });
+      return;
+    }
+    const asked = this.#options.ask?.(ask) ?? Promise.reject(new Error(`nobody answers "${ask.kind}"`));
+    asked.then(
+      (value) => this.#step({ type: "askAnswered", ask: ask.id, value }),
+      (error: unknown) => this.#step({ type: "askFailed", ask: ask.id, cause: String(error) }),
+    );
+  }
+
+  #keepTimer(): void {
+    const dueAtUs = this.core.nextDueAtUs() ?? Number.POSITIVE_INFINITY;
+    if (dueAtUs === this.#timerAtUs || this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timerAtUs = dueAtUs;
+    if (dueAtUs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.max(0, Math.ceil((dueAtUs - this.#options.nowUs()) / 1000));
+    this.#timer = setTimeout(() => {
+      this.#timerAtUs = Number.POSITIVE_INFINITY;
+      this.#step({ type: "timePassed" });
+    }, delayMs);
+    this.#timer.unref();
+  }
+}
