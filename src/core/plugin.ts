@@ -157,9 +157,25 @@ export interface PluginData {
 
 export type Stability = "beta" | "alpha" | "deprecated";
 
+/** Where a plugin can take part; tells a config compiler what a type is without making one. */
+export type PluginPoint =
+  | "screener"
+  | "producer"
+  | "admitter"
+  | "filter"
+  | "scorer"
+  | "picker"
+  | "profileHandler"
+  | "saturationDetector"
+  | "parser"
+  | "dataSource"
+  | "extractor"
+  | "discovery";
+
 /** A plugin type: what a config can name. One file a type, one line in the list. */
 export interface PluginDefinition<P = unknown> {
   readonly type: string;
+  readonly points: readonly PluginPoint[];
   /** Older names of the type. */
   readonly aliases?: readonly string[];
   /** Alpha types need --allow-experimental-plugins. Default beta. */
