@@ -4,10 +4,11 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["src/**/*.test.ts", "scripts/**/*.test.ts"], testTimeout: 20_000 } },
+      { test: { name: "golden", include: ["test/golden/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           name: "e2e",
-          include: ["test/**/*.test.ts"],
+          include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -1,0 +1,104 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { CoreDriver } from "../server/core-driver.ts";
+import type { Notice } from "../core/notices.ts";
+
+/** Distinct model or fairness labels before further ones become `other`, as stock (metrics/cardinality.go). */
+const LABEL_VALUES_MAX = 1000;
+
+/**
+ * The picker's own metrics, read from the core's notices. Names and labels are the stock EPP's; the families that it
+ * has beyond these come with the issue on signals.
+ */
+export function createPoolMetrics(driver: CoreDriver, poolName: string, freshWithinUs: number): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const label = labelLimit();
+  const mfp = ["model_name", "target_model_name", "fairness_id", "priority"];
+  const requests = counter(registry, "llm_d_epp_request_total", "Requests that got an endpoint.", mfp);
+  const errors = counter(registry, "llm_d_epp_request_error_total", "Requests that got none.", [...mfp, "error_code"]);
+  const asks = counter(registry, "warmpath_asks_total", "IO that parked requests waited for, by how it ended.", [
+    "outcome",
+  ]);
+  const failures = counter(
+    registry,
+    "warmpath_plugin_failures_total",
+    "Producers that failed and plugins that threw.",
+    [],
+  );
+  driver.observe((notice: Notice) => {
+    if (notice.type === "decision") {
+      const { facts, targetModel, fairnessId, priority, outcome } = notice.decision;
+      if (facts.bodyless) return;
+      const labels = {
+        model_name: label("model", facts.model),
+        target_model_name: label("model", targetModel),
+        fairness_id: label("fairness", fairnessId),
+        priority: String(priority),
+      };
+      if (outcome.kind === "picked") requests.inc(labels);
+      else errors.inc({ ...labels, error_code: outcome.rejection.code });
+    } else if (notice.type === "askOver") asks.inc({ outcome: notice.reason });
+    else if (notice.type === "pluginFailed" || notice.type === "producerFailed") failures.inc();
+  });
+  gauge(registry, "llm_d_epp_ready_endpoints", "Endpoints with fresh metrics.", ["name"], (g) => {
+    g.set({ name: poolName }, countFresh(driver, freshWithinUs));
+  });
+  gauge(registry, "warmpath_requests_in_flight", "Requests between arrival and end.", [], (g) =>
+    g.set(driver.core.requestCount),
+  );
+  gauge(registry, "warmpath_plugin_gauge", "What plugins tell of themselves.", ["plugin_name", "gauge"], (g) => {
+    for (const { name, plugin } of driver.core.plan.plugins) {
+      for (const [key, value] of Object.entries(plugin.gauges?.() ?? {}))
+        g.set({ plugin_name: name, gauge: key }, value);
+    }
+  });
+  return registry;
+}
+
+function countFresh(driver: CoreDriver, freshWithinUs: number): number {
+  driver.drain();
+  const { endpoints, nowUs } = driver.core;
+  return endpoints.slots().filter((slot) => {
+    const at = endpoints.updatedAtUs[slot];
+    return at >= 0 && nowUs - at <= freshWithinUs;
+  }).length;
+}
+
+function counter<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+): Counter<L> {
+  return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+}
+
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  collect: (gauge: Gauge) => void,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      collect(this);
+    },
+  });
+}
+
+function labelLimit(): (kind: string, value: string) => string {
+  const known = new Map<string, Set<string>>();
+  return (kind, value) => {
+    const values = known.get(kind) ?? new Set();
+    known.set(kind, values);
+    if (values.has(value)) return value;
+    if (values.size >= LABEL_VALUES_MAX) return "other";
+    values.add(value);
+    return value;
+  };
+}
