@@ -44,6 +44,7 @@ export interface CoreOptions {
   readonly admission?: (plan: Plan) => Admission;
 }
 
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 const TOO_MANY: Rejection = { code: "ServiceUnavailable", message: "too many requests in flight" };
 
 /**
@@ -106,6 +107,11 @@ export class Core {
   /** The decisions' reasons that are still kept. */
   get decisions(): DecisionRing {
     return this.#ring;
+  }
+
+  /** Headers that plugins set on a request's response, by lower-case name. */
+  responseHeaders(key: number): ReadonlyMap<string, string> {
+    return this.#requests.get(key)?.responseHeaders ?? NO_HEADERS;
   }
 
   /** Block sizes in tokens for which arriving requests should bring block ids. */

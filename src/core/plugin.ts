@@ -29,6 +29,8 @@ export interface PluginRequest {
   setHeader(name: string, value: string): void;
   /** Leaves a header out of those that are passed on. */
   removeHeader(name: string): void;
+  /** Sets a header of the response to the client; only in `responseStarted`. */
+  setResponseHeader(name: string, value: string): void;
 }
 
 /** IO that a plugin needs done. The driver answers by an event, or the deadline passes. */
@@ -76,6 +78,8 @@ export interface PrimaryResult {
  * knows time or chance but by what it is given.
  */
 export interface PluginInstance {
+  /** Reads request headers first of all: refuses the request, or names its flow when no fairness header does. */
+  readHeaders?(request: PluginRequest): Rejection | { readonly fairnessId: string } | undefined;
   /** Screener: writes the places (into `candidates`) that may stay to `keep`, returns how many. All screeners see the same list. */
   screen?(request: PluginRequest, candidates: Candidates, keep: Int32Array): number;
   /** Producer: gives data (`request.put`), or asks first. A string is its failure: later producers do not run. */

@@ -1,6 +1,6 @@
 import type { Admission } from "./admission.ts";
 import { CandidateTable } from "./candidates.ts";
-import { aliased, MODEL_REWRITE_HEADERS, OBJECTIVE_HEADERS } from "./control-headers.ts";
+import { aliased, FAIRNESS_HEADERS, MODEL_REWRITE_HEADERS, OBJECTIVE_HEADERS } from "./control-headers.ts";
 import type { DecisionRecord } from "./decision-record.ts";
 import type { Picked, Rejected } from "./decision.ts";
 import { draw, drawName } from "./draw.ts";
@@ -106,6 +106,14 @@ function arrive(request: RequestState, context: RunContext): Rejection | undefin
   request.targetModel = wanted || (facts.rewritable ? facts.model : "");
   if (facts.rewritable && request.targetModel === "") return NO_MODEL;
   request.priority = context.priorityOf(aliased(facts.headers, OBJECTIVE_HEADERS) ?? "");
+  for (const { plugin, name } of request.plan.plugins) {
+    if (!plugin.readHeaders) continue;
+    context.env.probe?.("RequestHeader", name, "begin");
+    const word = plugin.readHeaders(request);
+    context.env.probe?.("RequestHeader", name, "end");
+    if (word && "code" in word) return word;
+    if (word && !aliased(facts.headers, FAIRNESS_HEADERS)) request.fairnessId = word.fairnessId;
+  }
   request.stage = "admission";
   return undefined;
 }

@@ -25,13 +25,15 @@ export class RequestState implements PluginRequest {
   asker: PluginInstance | undefined;
   targetModel = "";
   priority = 0;
-  readonly fairnessId: string;
+  fairnessId: string;
   table!: CandidateTable;
   /** What was picked: first pick of each profile that ran, the primary's first. */
   targets: readonly ReservedTarget[] = [];
   /** True from the pick until everything is given back. */
   reserved = false;
   readonly headers = new Map<string, string | undefined>();
+  /** Headers that plugins set on the response, by lower-case name. */
+  readonly responseHeaders = new Map<string, string>();
   readonly #data = new Map<string, unknown>();
 
   constructor(facts: RequestFacts, plan: Plan, nowUs: Micros) {
@@ -59,5 +61,9 @@ export class RequestState implements PluginRequest {
 
   removeHeader(name: string): void {
     this.headers.set(name, undefined);
+  }
+
+  setResponseHeader(name: string, value: string): void {
+    this.responseHeaders.set(name, value);
   }
 }

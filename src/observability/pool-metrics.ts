@@ -57,7 +57,8 @@ export function createPoolMetrics(driver: CoreDriver, poolName: string, freshWit
 
 function countFresh(driver: CoreDriver, freshWithinUs: number): number {
   driver.drain();
-  const { endpoints, nowUs } = driver.core;
+  const { nowUs } = driver;
+  const { endpoints } = driver.core;
   return endpoints.slots().filter((slot) => {
     const at = endpoints.updatedAtUs[slot];
     return at >= 0 && nowUs - at <= freshWithinUs;
@@ -80,14 +81,12 @@ function gauge(
   labelNames: readonly string[],
   collect: (gauge: Gauge) => void,
 ): void {
-  new Gauge({
+  const collected: Gauge = new Gauge({
     name,
     help,
     labelNames: [...labelNames],
     registers: [registry],
-    collect() {
-      collect(this);
-    },
+    collect: () => collect(collected),
   });
 }
 

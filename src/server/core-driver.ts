@@ -58,6 +58,11 @@ export class CoreDriver {
     this.core = new Core({ env, compile: options.compile, ...(options.limits && { limits: options.limits }) });
   }
 
+  /** Now, on the driver's clock. */
+  get nowUs(): number {
+    return Math.max(this.#options.nowUs(), this.core.nowUs);
+  }
+
   /** Events that went into the core. */
   get eventCount(): number {
     return this.#eventCount;
@@ -108,8 +113,10 @@ export class CoreDriver {
     return key;
   }
 
-  responseStarted(key: number, served?: string): void {
+  /** Response headers came. Returns the headers that plugins set on the response, by lower-case name. */
+  responseStarted(key: number, served?: string): ReadonlyMap<string, string> {
     this.#step({ type: "responseStarted", key, ...(served !== undefined && { served }) });
+    return this.core.responseHeaders(key);
   }
 
   responseFirstByte(key: number): void {
@@ -135,7 +142,7 @@ export class CoreDriver {
   }
 
   #enter(unstamped: Unstamped): void {
-    const event = { ...unstamped, atUs: Math.max(this.#options.nowUs(), this.core.nowUs) } as CoreEvent;
+    const event = { ...unstamped, atUs: this.nowUs } as CoreEvent;
     this.core.step(event);
     this.#options.record?.(event, this.#eventCount);
     this.#eventCount++;
