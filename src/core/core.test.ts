@@ -49,6 +49,20 @@ describe("a core", () => {
     ]);
   });
 
+  it("gives a request that is tried again no endpoint that failed it, with or without a body", () => {
+    const { step } = testCore();
+    step(upsert("a", "10.0.0.1"));
+    step(upsert("b", "10.0.0.2"));
+    for (let key = 0; key < 20; key++) {
+      expect(ids(step(arrive(key, 0, { excluded: ["default/a"], bodyless: key % 2 === 0 })))).toEqual(["default/b"]);
+    }
+    const excluded = ["default/a", "default/b"];
+    expect(ids(step(arrive(20, 0, { excluded })))).toEqual([
+      "failed to find endpoint candidates for serving the request",
+    ]);
+    expect(ids(step(arrive(21, 0, { excluded, bodyless: true })))).toEqual(["no pods available in datastore"]);
+  });
+
   it("drops a sheddable request while its candidates are saturated, and no other", () => {
     const { step } = testCore();
     step({ type: "objectiveUpserted", atUs: 0, name: "batch", priority: -1 });

@@ -45,4 +45,6 @@ export interface RequestFacts {
   readonly headers: Readonly<Record<string, string>>;
   /** Subset hint: hosts (`ip` or `ip:port`) that may be picked; undefined when there is none. */
   readonly subset?: readonly string[];
+  /** Ids of endpoints that failed this request already, in a driver that tries again: no candidates any more. */
+  readonly excluded?: readonly string[];
 }

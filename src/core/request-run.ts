@@ -124,8 +124,11 @@ function admit(request: RequestState, context: RunContext) {
     .admit(request, () => request.plan.saturationDetector.plugin.saturation(slotsFor(request, context), request.nowUs));
 }
 
-const slotsFor = (request: RequestState, context: RunContext): Int32Array =>
-  subsetSlots(context.endpoints, request.plan.honoursSubset ? request.facts.subset : undefined);
+function slotsFor(request: RequestState, { endpoints }: RunContext): Int32Array {
+  const { subset, excluded } = request.facts;
+  const slots = subsetSlots(endpoints, request.plan.honoursSubset ? subset : undefined);
+  return excluded ? slots.filter((slot) => !excluded.includes(endpoints.description[slot].id)) : slots;
+}
 
 function findCandidates(request: RequestState, context: RunContext): Rejection | undefined {
   const { endpoints } = context;
@@ -266,6 +269,7 @@ function randomEndpoint(request: RequestState, context: RunContext): Picked | Re
   let best = -1;
   let bestDraw = -1;
   for (const slot of endpoints.slots()) {
+    if (request.facts.excluded?.includes(endpoints.description[slot].id)) continue;
     const u = draw(env.seed, request.facts.key, 0, BODYLESS, endpoints.draws[slot]);
     if (u > bestDraw) {
       best = slot;
