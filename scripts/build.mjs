@@ -9,7 +9,10 @@ const assets = /\.(html|css|svg|wasm)$/;
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
 try {
-  execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+  execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
+    cwd: root,
+    stdio: "inherit",
+  });
 } catch {
   process.exit(1);
 }

@@ -18,7 +18,10 @@ const LAYERS = {
   protocol: { pure: true, may: ["core", "protocol"] },
   "simulator/engine": { pure: true, may: ["core", "plugins", "config", "simulator/engine", "simulator/workloads"] },
   "simulator/workloads": { pure: true, may: ["core", "plugins", "config", "simulator/engine", "simulator/workloads"] },
-  simulator: { pure: false, may: ["core", "plugins", "config", "simulator", "simulator/engine", "simulator/workloads"] },
+  simulator: {
+    pure: false,
+    may: ["core", "plugins", "config", "simulator", "simulator/engine", "simulator/workloads"],
+  },
   server: { pure: false, may: "any" },
   datalayer: { pure: false, may: "any" },
   observability: { pure: false, may: "any" },
@@ -28,11 +31,42 @@ const LAYERS = {
 const PURE_PACKAGES = new Set(["zod", "yaml", "lru-cache"]);
 /** What pure code may not name: they are ways to time, chance, IO or another thread. */
 const FORBIDDEN_GLOBALS = new Set([
-  "Date", "performance", "setTimeout", "setInterval", "setImmediate", "queueMicrotask", "process", "Buffer", "console",
-  "fetch", "crypto", "require", "globalThis", "WebSocket", "Worker", "navigator", "WebAssembly", "Atomics", "SharedArrayBuffer",
+  "Date",
+  "performance",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "queueMicrotask",
+  "process",
+  "Buffer",
+  "console",
+  "fetch",
+  "crypto",
+  "require",
+  "globalThis",
+  "WebSocket",
+  "Worker",
+  "navigator",
+  "WebAssembly",
+  "Atomics",
+  "SharedArrayBuffer",
 ]);
 /** Members whose result differs between engines or runs; src/core/stable-math.ts is the one door. */
-const FORBIDDEN_MATH = new Set(["random", "pow", "exp", "log", "log2", "log10", "log1p", "expm1", "sin", "cos", "tan", "cbrt", "hypot"]);
+const FORBIDDEN_MATH = new Set([
+  "random",
+  "pow",
+  "exp",
+  "log",
+  "log2",
+  "log10",
+  "log1p",
+  "expm1",
+  "sin",
+  "cos",
+  "tan",
+  "cbrt",
+  "hypot",
+]);
 const MATH_DOOR = "core/stable-math.ts";
 /** Fewer than these means that the check looked at the wrong place. */
 const FILES_MIN = Number(process.env.LAYERS_FILES_MIN ?? 60);
@@ -51,7 +85,8 @@ for (const entry of readdirSync(src, { recursive: true, encoding: "utf8" })) {
   seen++;
   check(path, isTest);
 }
-if (seen < FILES_MIN) breaches.push(`src: found ${seen} files, expected at least ${FILES_MIN}: looking at the wrong folder?`);
+if (seen < FILES_MIN)
+  breaches.push(`src: found ${seen} files, expected at least ${FILES_MIN}: looking at the wrong folder?`);
 for (const breach of breaches) console.error(breach);
 console.log(`${seen} files, ${breaches.length} breaches`);
 process.exit(breaches.length ? 1 : 0);
@@ -70,18 +105,24 @@ function check(path, isTest) {
   const rules = LAYERS[layer];
   const imports = [
     ...module.staticImports.map((i) => [i.moduleRequest.value, i.start]),
-    ...module.staticExports.flatMap((e) => e.entries.filter((x) => x.moduleRequest).map((x) => [x.moduleRequest.value, x.start])),
+    ...module.staticExports.flatMap((e) =>
+      e.entries.filter((x) => x.moduleRequest).map((x) => [x.moduleRequest.value, x.start]),
+    ),
   ];
   for (const [target, offset] of imports) checkImport(path, rules, target, at(offset));
-  if (module.dynamicImports.length && rules.pure) breaches.push(`${at(module.dynamicImports[0].start)}: pure code loads a module at run time`);
+  if (module.dynamicImports.length && rules.pure)
+    breaches.push(`${at(module.dynamicImports[0].start)}: pure code loads a module at run time`);
   if (rules.pure) checkPurity(path, program, at);
 }
 
 function checkImport(path, rules, target, where) {
   if (target.startsWith(".")) {
-    const file = relative(src, resolve(src, dirname(path), target)).split(sep).join("/");
+    const file = relative(src, resolve(src, dirname(path), target))
+      .split(sep)
+      .join("/");
     const to = layerOf(file);
-    if (rules.may !== "any" && !rules.may.includes(to)) breaches.push(`${where}: ${path.split("/")[0]} may not import ${file}`);
+    if (rules.may !== "any" && !rules.may.includes(to))
+      breaches.push(`${where}: ${path.split("/")[0]} may not import ${file}`);
   } else if (rules.pure) {
     const name = target.startsWith("@") ? target.split("/").slice(0, 2).join("/") : target.split("/")[0];
     if (!PURE_PACKAGES.has(name)) breaches.push(`${where}: pure code may not import "${target}"`);
@@ -96,7 +137,8 @@ function checkPurity(path, program, at) {
       if (!node.computed) skip.add(node.property);
       if (node.object.type === "Identifier" && node.object.name === "Math" && path !== MATH_DOOR) {
         const name = node.computed ? undefined : node.property.name;
-        if (name === undefined || FORBIDDEN_MATH.has(name)) breach(node, `Math.${name ?? "[computed]"} (see src/${MATH_DOOR})`);
+        if (name === undefined || FORBIDDEN_MATH.has(name))
+          breach(node, `Math.${name ?? "[computed]"} (see src/${MATH_DOOR})`);
       }
     },
     Property(node) {

@@ -26,7 +26,10 @@ export function missingFor(testCase) {
 export function readCases(file) {
   const bytes = readFileSync(file);
   const text = (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
-  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
