@@ -1,0 +1,321 @@
+import type { Decision, Picked } from "../core/decision.ts";
+import type { EndCause } from "../core/events.ts";
+import type { Rejection } from "../core/rejection.ts";
+import type { BlockedPrompts } from "../core/request-facts.ts";
+import type { BodyShare } from "./body-account.ts";
+import { ByteCollector } from "./byte-collector.ts";
+import { foldRequestHeaders, type HeaderValues, REQUEST_ID_HEADER } from "./header-rules.ts";
+import {
+  BODIES_FULL,
+  BODY_CUT_OFF,
+  bodyTooLarge,
+  headersTooLarge,
+  immediateAnswer,
+  unroutableBodyMode,
+} from "./immediate-response.ts";
+import { type MachineHost, type MachineOptions, STATUS_OK } from "./machine-options.ts";
+import {
+  answer,
+  BODY_MODE,
+  type BodyMessage,
+  bodyBytesOf,
+  type HeadersMessage,
+  type IncomingMessage,
+  type ProtocolConfig,
+  type StreamMetadata,
+  type TrailersMessage,
+} from "./messages.ts";
+import { readServed, readSubset } from "./metadata.ts";
+import { type AnswerForm, routeAnswer } from "./request-answer.ts";
+import { readBodylessRequest, type ReadRequest, readRequest, requestIdOf } from "./request-reader.ts";
+import { type Relayed, ResponseRelay } from "./response-relay.ts";
+
+/**
+ * How far the request is: being read, with the core, on its way, refused, or given up as its response came before it
+ * was complete.
+ */
+type Phase = "reading" | "deciding" | "routed" | "refused" | "abandoned";
+
+const NO_EDITS: ReadonlyMap<string, string> = new Map();
+/** gRPC RESOURCE_EXHAUSTED. */
+const BACKLOG = { code: 8, details: "cannot pass the response on: too many bytes wait for the proxy to take them" };
+
+/**
+ * One ext_proc stream, which is one HTTP request: takes its messages in, sends the answers and tells its host what
+ * happens (`spec/epp-core.md` 1.2). Pure: time, chance and IO are its host's. No order of messages breaks it; what makes
+ * no sense is passed over.
+ *
+ * A stream whose first message carries `protocol_config` is Envoy's own, and its modes are obeyed. Without it, the
+ * stream is taken for FULL_DUPLEX_STREAMED and treated as the stock EPP treats it, its oddities included: request
+ * trailers go unanswered, the subset hint counts on the last message alone, an empty x-request-id stays empty.
+ */
+export class ExtProcMachine {
+  readonly #options: MachineOptions;
+  readonly #host: MachineHost;
+  readonly #share: BodyShare;
+  #config: ProtocolConfig | undefined;
+  #phase: Phase = "reading";
+  #headersSeen = false;
+  #headers: HeaderValues = new Map();
+  #headersMetadata: StreamMetadata | undefined;
+  #body = new ByteCollector();
+  /** True when request trailers came that are still to be answered. */
+  #trailersWait = false;
+  #read: ReadRequest | undefined;
+  #whole: Uint8Array | undefined;
+  #requestIdToSet: string | undefined;
+  #relay: ResponseRelay | undefined;
+  #responseStarted = false;
+  #firstByteSeen = false;
+  #endTold = false;
+  #finished = false;
+
+  constructor(options: MachineOptions, host: MachineHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#share = options.account.open();
+  }
+
+  /** Takes the next message. */
+  receive(message: IncomingMessage): void {
+    if (this.#finished) return;
+    this.#config ??= message.protocolConfig;
+    switch (message.kind) {
+      case "requestHeaders":
+        this.#requestHeaders(message);
+        return;
+      case "requestBody":
+        this.#requestBody(message);
+        return;
+      case "requestTrailers":
+        this.#requestTrailers(message);
+        return;
+      case "responseHeaders":
+        this.#responseHeaders(message);
+        return;
+      case "responseBody":
+        this.#responseBody(message);
+        return;
+      case "responseTrailers":
+        this.#relayed(this.#openRelay().trailers());
+        return;
+      default:
+    }
+  }
+
+  /** Takes the decision on the request; ignored when nobody waits for it any more. */
+  onDecision(decision: Decision): void {
+    if (this.#phase !== "deciding" || this.#finished) return;
+    const { outcome } = decision;
+    if (outcome.kind === "picked") {
+      this.#route(decision, outcome);
+      return;
+    }
+    this.#tellEnd("error");
+    this.#refuse(outcome.rejection);
+  }
+
+  /**
+   * The request's prompts cut into blocks of another size than its plan foresaw, while the decision is awaited;
+   * undefined when there is nothing to cut (any more).
+   */
+  blocks(blockSizeTokens: number): BlockedPrompts | undefined {
+    const prompts = this.#phase === "deciding" ? this.#read?.parsed?.prompts() : undefined;
+    return prompts && this.#options.blockIds(prompts, [blockSizeTokens]).blocks[0];
+  }
+
+  /** So many bytes of bodies have left the transport. */
+  flushed(bytes: number): void {
+    this.#share.give(bytes);
+  }
+
+  /**
+   * The stream is over. `finished`: the proxy closed its side; `reset`: it broke the stream off, as Envoy does with
+   * every stream that it needs no longer; `error`: it failed.
+   */
+  closed(how: "finished" | "reset" | "error"): void {
+    this.#finished = true;
+    const noBodyComes = this.#responseStarted && this.#config?.responseBodyMode === BODY_MODE.none;
+    if (how === "error") this.#tellEnd("error");
+    else this.#tellEnd(noBodyComes ? "natural" : "client-disconnect");
+    this.#share.close();
+  }
+
+  #requestHeaders(message: HeadersMessage): void {
+    if (this.#phase !== "reading" || this.#headersSeen) return;
+    this.#headersSeen = true;
+    if (message.overLimit !== undefined) {
+      this.#refuse(headersTooLarge(message.overLimit));
+      return;
+    }
+    this.#headers = foldRequestHeaders(message.headers);
+    this.#headersMetadata = message.metadata;
+    if (message.endOfStream) {
+      const id = requestIdOf(this.#headers, this.#options.newRequestId);
+      if (id.made) this.#requestIdToSet = id.value;
+      this.#arrive(readBodylessRequest(this.#options, this.#headers, id.value));
+      return;
+    }
+    switch (this.#requestBodyMode()) {
+      case BODY_MODE.fullDuplexStreamed:
+        return;
+      case BODY_MODE.buffered:
+      case BODY_MODE.bufferedPartial:
+        // The body only comes once the headers are answered.
+        this.#host.send(answer("requestHeaders"));
+        return;
+      default:
+        this.#refuse(unroutableBodyMode(this.#requestBodyMode()));
+    }
+  }
+
+  #requestBody(message: BodyMessage): void {
+    if (this.#phase !== "reading") return;
+    const { body } = message;
+    const { bodyBytesMax } = this.#options.limits;
+    if (this.#body.length + body.length > bodyBytesMax) {
+      this.#refuse(bodyTooLarge(bodyBytesMax));
+      return;
+    }
+    if (!this.#share.take(body.length)) {
+      this.#refuse(BODIES_FULL);
+      return;
+    }
+    this.#body.push(body);
+    const mode = this.#requestBodyMode();
+    // Under BUFFERED the message is the whole body, and does not say end of stream when trailers follow.
+    if (message.endOfStream || mode === BODY_MODE.buffered) this.#bodyComplete(message.metadata);
+    else if (mode === BODY_MODE.bufferedPartial) this.#refuse(BODY_CUT_OFF);
+  }
+
+  #requestTrailers(message: TrailersMessage): void {
+    if (!this.#config) return;
+    if (this.#phase === "routed") {
+      this.#host.send({ kind: "requestTrailers" });
+      return;
+    }
+    this.#trailersWait = true;
+    if (this.#phase === "reading") this.#bodyComplete(message.metadata);
+  }
+
+  #bodyComplete(metadata: StreamMetadata | undefined): void {
+    const id = requestIdOf(this.#headers, this.#options.newRequestId);
+    const empty = this.#headers.has(REQUEST_ID_HEADER);
+    if (id.made && this.#headersSeen && (!empty || this.#config)) this.#requestIdToSet = id.value;
+    const subset = readSubset(metadata) ?? (this.#config && readSubset(this.#headersMetadata));
+    this.#whole = this.#body.takeWhole();
+    const read = readRequest(this.#options, this.#headers, id.value, this.#whole, subset);
+    if ("code" in read) this.#refuse(read);
+    else this.#arrive(read);
+  }
+
+  #arrive(read: ReadRequest): void {
+    this.#read = read;
+    this.#phase = "deciding";
+    this.#host.arrive(read.facts);
+  }
+
+  #route(decision: Decision, picked: Picked): void {
+    const read = this.#read!;
+    const body = this.#whole ?? new Uint8Array(0);
+    const form = this.#answerForm(read.facts.bodyless);
+    const request = { decision, picked, read, body, headers: this.#headers, requestId: this.#requestIdToSet };
+    const messages = routeAnswer(request, form, this.#options);
+    this.#phase = "routed";
+    this.#whole = undefined;
+    this.#share.give(body.length);
+    for (const message of messages) this.#share.hold(bodyBytesOf(message));
+    this.#relay = this.#newRelay(decision, read);
+    for (const message of messages) this.#host.send(message);
+    if (this.#trailersWait) this.#host.send({ kind: "requestTrailers" });
+    if (read.parsed?.skipResponse) {
+      this.#tellEnd("natural");
+      this.#finish(STATUS_OK);
+    }
+  }
+
+  #answerForm(bodyless: boolean): AnswerForm {
+    if (bodyless) return { kind: "headersOnly" };
+    if (this.#requestBodyMode() !== BODY_MODE.fullDuplexStreamed) return { kind: "buffered" };
+    return { kind: "streamed", bodyEndsStream: !this.#trailersWait };
+  }
+
+  /** Ends the exchange with an error to the client. */
+  #refuse(rejection: Rejection): void {
+    this.#phase = "refused";
+    this.#body = new ByteCollector();
+    this.#whole = undefined;
+    this.#share.give(this.#share.bytes);
+    this.#host.send(immediateAnswer(rejection));
+    this.#finish(STATUS_OK);
+  }
+
+  #responseHeaders(message: HeadersMessage): void {
+    const relay = this.#openRelay();
+    const first = this.#phase === "routed" && !this.#responseStarted && !this.#endTold;
+    const edits = first ? this.#host.responseStarted(readServed(message.metadata)) : NO_EDITS;
+    this.#responseStarted = true;
+    this.#relayed(relay.headers(message, edits));
+  }
+
+  #responseBody(message: BodyMessage): void {
+    const relay = this.#openRelay();
+    if (!this.#firstByteSeen && message.body.length > 0) {
+      this.#firstByteSeen = true;
+      if (this.#phase === "routed" && !this.#endTold) this.#host.responseFirstByte();
+    }
+    this.#relayed(relay.body(message));
+  }
+
+  #relayed({ messages, complete, overflow }: Relayed): void {
+    if (overflow) {
+      this.#tellEnd("error");
+      this.#finish(BACKLOG);
+      return;
+    }
+    for (const message of messages) this.#host.send(message);
+    if (complete) this.#tellEnd("natural");
+  }
+
+  /** The relay; a response that comes before its request is routed is the proxy's own, and the request is given up. */
+  #openRelay(): ResponseRelay {
+    if (this.#phase === "reading" || this.#phase === "deciding") {
+      this.#tellEnd("client-disconnect");
+      this.#phase = "abandoned";
+      this.#whole = undefined;
+      this.#body = new ByteCollector();
+      this.#share.give(this.#share.bytes);
+    }
+    this.#relay ??= this.#newRelay(undefined, undefined);
+    return this.#relay;
+  }
+
+  #newRelay(decision: Decision | undefined, read: ReadRequest | undefined): ResponseRelay {
+    const requested = decision?.facts.model ?? "";
+    const served = decision?.targetModel ?? "";
+    const options = {
+      stream: read?.facts.stream ?? false,
+      rename: requested !== "" && served !== "" && requested !== served ? { served, requested } : undefined,
+      createReader: (eventStream: boolean) => read?.parser?.createResponseReader?.(eventStream),
+      bodyMode: this.#config?.responseBodyMode ?? BODY_MODE.fullDuplexStreamed,
+      bodyBytesMax: this.#options.limits.bodyBytesMax,
+    };
+    return new ResponseRelay(options, this.#share);
+  }
+
+  /** Tells the host once that a request that it took is over. */
+  #tellEnd(cause: EndCause): void {
+    if (this.#endTold || (this.#phase !== "deciding" && this.#phase !== "routed")) return;
+    this.#endTold = true;
+    this.#host.ended(cause, this.#relay?.reader?.usage());
+  }
+
+  #finish(status: { readonly code: number; readonly details: string }): void {
+    this.#finished = true;
+    this.#host.finish(status);
+  }
+
+  #requestBodyMode(): number {
+    return this.#config?.requestBodyMode ?? BODY_MODE.fullDuplexStreamed;
+  }
+}

@@ -1,0 +1,98 @@
+import type { ParsedRequest, Parser } from "../core/parser.ts";
+import type { Rejection } from "../core/rejection.ts";
+import type { BlockedPrompts } from "../core/request-facts.ts";
+import { type HeaderValues, headerText, pathOf, REQUEST_ID_HEADER } from "./header-rules.ts";
+import { noParser } from "./immediate-response.ts";
+import type { ArrivingFacts, MachineOptions, ReadingPlan } from "./machine-options.ts";
+
+/** A request as it was read: what the core is told, and what the answer will need. */
+export interface ReadRequest {
+  readonly facts: ArrivingFacts;
+  /** Undefined for a request without a body. */
+  readonly parser: Parser | undefined;
+  readonly parsed: ParsedRequest | undefined;
+}
+
+/** x-request-id of a request, made up when it is absent or empty. */
+export interface RequestId {
+  readonly value: string;
+  readonly made: boolean;
+}
+
+/** Finds or makes the request's id. */
+export function requestIdOf(headers: HeaderValues, newRequestId: () => string): RequestId {
+  const given = headerText(headers, REQUEST_ID_HEADER);
+  return given ? { value: given, made: false } : { value: newRequestId(), made: true };
+}
+
+/**
+ * Reads a complete request by the parser of its path: facts for the core, or why it is refused.
+ *
+ * @param subset the hint that counts; undefined when there is none
+ */
+export function readRequest(
+  options: MachineOptions,
+  headers: HeaderValues,
+  requestId: string,
+  body: Uint8Array,
+  subset: readonly string[] | undefined,
+): ReadRequest | Rejection {
+  const plan = options.plan();
+  const path = pathOf(headers);
+  const parser = plan.resolveParser(path);
+  if (!parser) return noParser(path);
+  const parsed = parser.parse({ path, header: (name) => headerText(headers, name), body });
+  if (!parsed.ok) return { code: "BadRequest", message: parsed.message };
+  const facts: ArrivingFacts = {
+    requestId,
+    bodyless: false,
+    parser: parser.type,
+    model: parsed.model,
+    rewritable: parsed.rewritable,
+    stream: parsed.stream,
+    maxOutputTokens: parsed.maxOutputTokens,
+    cacheSalt: parsed.cacheSalt,
+    bodyBytes: body.length,
+    ...tokensOf(options, plan, parsed),
+    headers: namedHeaders(headers, plan.headerNames),
+    ...(subset && { subset }),
+  };
+  return { facts, parser, parsed };
+}
+
+/** Facts of a request without a body: any endpoint will do, so neither body, tokens nor the subset hint count. */
+export function readBodylessRequest(options: MachineOptions, headers: HeaderValues, requestId: string): ReadRequest {
+  const facts: ArrivingFacts = {
+    requestId,
+    bodyless: true,
+    parser: "",
+    model: "",
+    rewritable: false,
+    stream: false,
+    maxOutputTokens: -1,
+    cacheSalt: "",
+    bodyBytes: 0,
+    inputTokens: -1,
+    blocks: [],
+    headers: namedHeaders(headers, options.plan().headerNames),
+  };
+  return { facts, parser: undefined, parsed: undefined };
+}
+
+function tokensOf(
+  options: MachineOptions,
+  plan: ReadingPlan,
+  parsed: ParsedRequest,
+): { readonly inputTokens: number; readonly blocks: readonly BlockedPrompts[] } {
+  const prompts = plan.tokenizes ? parsed.prompts() : undefined;
+  return prompts ? options.blockIds(prompts, plan.blockSizesTokens) : { inputTokens: -1, blocks: [] };
+}
+
+function namedHeaders(headers: HeaderValues, names: readonly string[]): Readonly<Record<string, string>> {
+  const named: Record<string, string> = {};
+  for (const name of names) {
+    const value = headerText(headers, name);
+    if (value !== undefined) named[name] = value;
+  }
+  return named;
+}
