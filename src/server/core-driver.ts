@@ -63,6 +63,11 @@ export class CoreDriver {
     return Math.max(this.#options.nowUs(), this.core.nowUs);
   }
 
+  /** Requests whose requester still waits or is being served. */
+  get requesterCount(): number {
+    return this.#requesters.size;
+  }
+
   /** Events that went into the core. */
   get eventCount(): number {
     return this.#eventCount;
@@ -123,7 +128,7 @@ export class CoreDriver {
     this.#step({ type: "responseFirstByte", key });
   }
 
-  /** The request is over: to be called exactly once for each arrived one, whatever ended it. */
+  /** The request is over: to be called once for each arrived one, whatever ended it; a rejected one is over already. */
   ended(key: number, cause: EndCause, usage?: Usage): void {
     this.#requesters.delete(key);
     this.#step({ type: "requestEnded", key, cause, ...(usage && { usage }) });
@@ -166,8 +171,16 @@ export class CoreDriver {
 
   #handOn(notice: Notice): void {
     for (const observer of this.#observers) observer(notice);
-    if (notice.type === "decision") this.#requesters.get(notice.decision.facts.key)?.decided(notice.decision);
+    if (notice.type === "decision") this.#decided(notice.decision);
     else if (notice.type === "ask") this.#answer(notice.ask);
+  }
+
+  #decided(decision: Decision): void {
+    const { key } = decision.facts;
+    const requester = this.#requesters.get(key);
+    // The core holds nothing for a rejected request, so nobody need tell its end.
+    if (decision.outcome.kind === "rejected") this.#requesters.delete(key);
+    requester?.decided(decision);
   }
 
   #answer(ask: Ask): void {

@@ -1,0 +1,210 @@
+import { randomUUID } from "node:crypto";
+import { stringify } from "yaml";
+import { compilePlan } from "../../src/config/compile-plan.ts";
+import { blockIds } from "../../src/core/block-ids.ts";
+import type { RewriteMode } from "../../src/core/parser.ts";
+import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
+import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
+import { resolveParser } from "../../src/plugins/parsers/resolve-parser.ts";
+import { BodyAccount } from "../../src/protocol/body-account.ts";
+import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
+import { ExtProcMachine } from "../../src/protocol/ext-proc-machine.ts";
+import type { MachineOptions } from "../../src/protocol/machine-options.ts";
+import { CoreDriver } from "../../src/server/core-driver.ts";
+import type { AnswerHeader, AnswerMessage, Answers, Case, Page, StreamAnswers } from "./cases.ts";
+import { decodeResponse, encodeRequest } from "./wire.ts";
+
+/** Time between two steps: as long as the recorder waited at least. */
+const STEP_US = 50_000;
+const LIMITS = {
+  headersMax: 1000,
+  headerBytesMax: 1 << 20,
+  bodyBytesMax: 64 << 20,
+};
+const OPTIONS = {
+  "pool-name": "pool",
+  "pool-namespace": "default",
+  "allow-experimental-plugins": true,
+};
+
+/** What a play came to, and the bodies that were sent on, by stream. */
+export interface Played {
+  readonly answers: Answers;
+  readonly bodies: ReadonlyMap<string, Buffer>;
+  /** Requests that the core still holds, after all streams were ended. */
+  readonly requestsLeft: number;
+  readonly decisionHash: string;
+}
+
+/** Plays one case in process: bytes in, bytes out, through codec, machine, parsers, core and plugins. */
+export function play(testCase: Case, rewrite: RewriteMode): Played {
+  return new Play(testCase, rewrite).run();
+}
+
+class Play {
+  readonly #case: Case;
+  readonly #driver: CoreDriver;
+  readonly #streams = new Map<string, PlayedStream>();
+  readonly #pages = new Map<string, Page>();
+  readonly #slots = new Map<string, { slot: number; generation: number; labels: Readonly<Record<string, string>> }>();
+  readonly #machineOptions: MachineOptions;
+  readonly #ownIds = new Set<unknown>();
+  #nowUs = 1_000_000;
+
+  constructor(testCase: Case, rewrite: RewriteMode) {
+    this.#case = testCase;
+    this.#driver = new CoreDriver({ compile: compilePlan, seed: 7, nowUs: () => this.#nowUs });
+    const flags = testCase.flags ?? [];
+    const driver = this.#driver;
+    this.#machineOptions = {
+      plan: () => {
+        const { plan } = driver.core;
+        return {
+          resolveParser: (path) => resolveParser(plan.parsers, path),
+          headerNames: plan.headerNames,
+          tokenizes: plan.tokenizes,
+          blockSizesTokens: driver.core.blockSizesTokens(),
+        };
+      },
+      blockIds,
+      newRequestId: randomUUID,
+      rewrite,
+      emitEndpointScores: true,
+      limits: LIMITS,
+      account: new BodyAccount(1 << 30),
+    };
+    const options = {
+      ...OPTIONS,
+      "disable-endpoint-subset-filter": flags.some((flag) => /^--disable-endpoint-subset-filter(=true)?$/.test(flag)),
+    };
+    driver.load({ text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options });
+  }
+
+  run(): Played {
+    this.#addEndpoints();
+    this.#scrape();
+    for (const step of this.#case.steps) {
+      this.#nowUs += STEP_US;
+      this.#scrape();
+      if (step.send !== undefined) {
+        for (const [key, value] of step.message?.request_headers?.headers ?? []) {
+          if (key === "x-request-id") this.#ownIds.add(value);
+        }
+        this.#stream(step.send).send(encodeRequest(step.message!));
+      } else if (step.end !== undefined) this.#stream(step.end).close("finished");
+      else if (step.cancel !== undefined) this.#stream(step.cancel).close("reset");
+      else if (step.wait !== undefined) this.#nowUs += step.wait * 1000;
+      else for (const [key, page] of Object.entries(step.metrics ?? {})) this.#pages.set(key, page);
+    }
+    for (const stream of this.#streams.values()) stream.close("finished");
+    const streams: Record<string, StreamAnswers> = {};
+    const bodies = new Map<string, Buffer>();
+    for (const [name, stream] of this.#streams) {
+      streams[name] = { messages: stream.messages.map((m) => this.#withoutChance(m)), status: stream.status! };
+      bodies.set(name, Buffer.concat(stream.requestBody));
+    }
+    const { core } = this.#driver;
+    this.#driver.close();
+    return {
+      answers: { start: "serving", streams },
+      bodies,
+      requestsLeft: core.requestCount,
+      decisionHash: core.decisionHash,
+    };
+  }
+
+  #addEndpoints(): void {
+    const list = this.#case.endpoints.map(({ name, namespace, address, port, labels }) => ({
+      name,
+      ...(namespace && { namespace }),
+      address,
+      port,
+      ...(labels && { labels }),
+    }));
+    const text = this.#case.endpointsText ?? stringify({ endpoints: list }, { defaultStringType: "QUOTE_DOUBLE" });
+    const read = readEndpointsFile(text);
+    if (read.errors.length > 0) throw new Error(read.errors.join("\n"));
+    for (const endpoint of read.endpoints) {
+      const place = this.#driver.upsert(endpoint)!;
+      this.#slots.set(endpoint.metricsHost, { ...place, labels: endpoint.labels });
+      this.#pages.set(endpoint.metricsHost, this.#case.metrics?.[endpoint.metricsHost] ?? null);
+    }
+  }
+
+  #scrape(): void {
+    for (const [host, { slot, generation, labels }] of this.#slots) {
+      const page = this.#pages.get(host) ?? null;
+      const text =
+        typeof page === "string" ? page : page?.status === undefined || page.status === 200 ? page?.text : null;
+      if (text === null || text === undefined) continue;
+      const result = extractor.extract(Buffer.from(text, "utf8"), labels);
+      if ("row" in result && result.row) this.#driver.scraped({ ...result.row, slot, generation });
+    }
+  }
+
+  #stream(name: string): PlayedStream {
+    const known = this.#streams.get(name);
+    if (known) return known;
+    const stream = new PlayedStream(this.#driver, this.#machineOptions);
+    this.#streams.set(name, stream);
+    return stream;
+  }
+
+  #withoutChance(message: AnswerMessage): AnswerMessage {
+    if (!message.set_headers) return message;
+    const set_headers = message.set_headers.map(([key, value, ...rest]): AnswerHeader =>
+      key === "x-request-id" && UUID.test(String(value)) && !this.#ownIds.has(value)
+        ? ([key, "<uuid>", ...rest] as unknown as AnswerHeader)
+        : ([key, value, ...rest] as unknown as AnswerHeader),
+    );
+    return { ...message, set_headers };
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const extractor = createCoreMetricsExtractor({});
+
+/** One stream: the machine, with the driver as its host, and what it answered. */
+class PlayedStream {
+  readonly messages: AnswerMessage[] = [];
+  readonly requestBody: Buffer[] = [];
+  status: { code: number; details?: string } | undefined;
+  readonly #machine: ExtProcMachine;
+  readonly #encode = createResponseEncoder();
+  #sent = 0;
+  #key = -1;
+
+  constructor(driver: CoreDriver, options: MachineOptions) {
+    this.#machine = new ExtProcMachine(options, {
+      arrive: (facts) => {
+        this.#key = driver.arrive(facts, {
+          decided: (decision) => {
+            this.#key = decision.facts.key;
+            this.#machine.onDecision(decision);
+          },
+        });
+      },
+      responseStarted: (served) => driver.responseStarted(this.#key, served),
+      responseFirstByte: () => driver.responseFirstByte(this.#key),
+      ended: (cause, usage) => driver.ended(this.#key, cause, usage),
+      send: (message) => {
+        const { message: answer, body } = decodeResponse(Buffer.concat(this.#encode(message)), this.#sent);
+        this.messages.push(answer);
+        if (answer.type === "request_body" && body) this.requestBody.push(body);
+      },
+      finish: ({ code, details }) => {
+        this.status ??= details ? { code, details } : { code };
+      },
+    });
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#sent++;
+    if (!this.status) this.#machine.receive(decodeRequest(bytes, LIMITS));
+  }
+
+  close(how: "finished" | "reset"): void {
+    if (!this.status) this.#machine.closed(how);
+    this.status ??= { code: how === "reset" ? 1 : 0 };
+  }
+}
