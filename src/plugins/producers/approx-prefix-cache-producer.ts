@@ -1,0 +1,201 @@
+import { z } from "zod";
+import { chainBlocks, chainRoot } from "../../core/block-ids.ts";
+import type { PrefixMatch } from "../../core/data-key.ts";
+import { dataKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import type { AskValue } from "../../core/events.ts";
+import type { PluginContext, PluginInstance, PluginRequest, ReservedTarget } from "../../core/plugin.ts";
+import { PrefixIndex } from "../../core/prefix-index.ts";
+import type { PromptBlocks } from "../../core/request-facts.ts";
+import { defineProducer } from "../define.ts";
+import { int } from "../params.ts";
+import { TOKEN_PRODUCER } from "./token-producer.ts";
+
+/** Smallest block in tokens: an index of smaller ones grows too big, so smaller sizes are raised to it, as stock. */
+const BLOCK_SIZE_TOKENS_MIN = 64;
+const BLOCK_SIZE_TOKENS = 16;
+const LRU_CAPACITY_PER_SERVER = 31_250;
+/** Most block sizes foreseen at once, for pools whose servers differ; further ones are asked for. */
+const BLOCK_SIZES_MAX = 8;
+const PREFILL_PROFILE = "prefill";
+
+const params = z
+  .strictObject({
+    autoTune: z.boolean().default(true).describe("Takes block size and number of blocks from the model servers."),
+    blockSizeTokens: int.default(BLOCK_SIZE_TOKENS).describe("Tokens in a block; less than 64 means 64."),
+    blockSize: int.default(0).describe("Older name of blockSizeTokens; counts when that is left at 16."),
+    maxPrefixBlocksToMatch: int
+      .min(0)
+      .default(2048)
+      .describe("Blocks of a prompt to match when maxPrefixTokensToMatch is 0; 0 = all."),
+    maxPrefixTokensToMatch: int.min(0).default(131_072).describe("Tokens of a prompt to match; 0 = by blocks."),
+    lruCapacityPerServer: int
+      .default(LRU_CAPACITY_PER_SERVER)
+      .describe("Blocks remembered for an endpoint that does not tell its number; 0 and below mean the default."),
+  })
+  .transform(({ blockSize, ...rest }) =>
+    blockSize > 0 && rest.blockSizeTokens === BLOCK_SIZE_TOKENS ? { ...rest, blockSizeTokens: blockSize } : rest,
+  )
+  .refine(({ autoTune, blockSizeTokens }) => autoTune || blockSizeTokens > 0, {
+    path: ["blockSizeTokens"],
+    message: "a number above 0 when autoTune is false",
+  });
+
+type Params = z.infer<typeof params>;
+
+/** What stays with a request until its answer begins. */
+interface Chained {
+  /** Prefix hashes of all prompts as pairs lo, hi. */
+  readonly hashes: Uint32Array;
+  /** Number of hashes of each prompt. */
+  readonly counts: readonly number[];
+}
+
+/**
+ * Guesses which endpoint holds which prompt prefix from where earlier requests went.
+ *
+ * Prompts are cut into blocks of B tokens; B is the block size of the first candidate's server (autoTune, when known)
+ * or blockSizeTokens, at least 64. Hashes chain from XXH64(model ++ salt). A prompt is walked until the first hash that
+ * no endpoint holds; each hash counts for every endpoint that holds it; prompts add up. At the pick the hashes are
+ * added to the LRU of the primary target and of that of profile `prefill`; the size of an endpoint's LRU is set at its
+ * first add: its server's number of blocks (autoTune, when known), else lruCapacityPerServer.
+ * Source: requestcontrol/dataproducer/approximateprefix.
+ */
+export const approxPrefixCacheProducer = defineProducer({
+  type: "approx-prefix-cache-producer",
+  params,
+  data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [prefixMatchKey(name)] }),
+  create: (parsed, context) => new ApproxPrefixCache(parsed, context),
+});
+
+class ApproxPrefixCache implements PluginInstance {
+  readonly #params: Params;
+  readonly #context: PluginContext;
+  readonly #index: PrefixIndex;
+  readonly #matchKey;
+  readonly #chainedKey;
+  readonly #askedKey;
+  /** Matched blocks by slot: scratch of one match. */
+  #bySlot = new Int32Array(64);
+
+  constructor(parsed: Params, context: PluginContext) {
+    this.#params = parsed;
+    this.#context = context;
+    this.#index = new PrefixIndex({ bytesMax: context.limits.prefixIndexBytesMax });
+    this.#matchKey = prefixMatchKey(context.name);
+    this.#chainedKey = dataKey<Chained | undefined>("ApproxPrefixChained", context.name);
+    this.#askedKey = dataKey<number>("ApproxPrefixAskedBlockSize", context.name);
+  }
+
+  blockSizesTokens(): readonly number[] {
+    const { live, slotCount } = this.#context.endpoints;
+    const sizes: number[] = [];
+    for (let slot = 0; slot < slotCount && sizes.length < BLOCK_SIZES_MAX; slot++) {
+      if (!live[slot]) continue;
+      const size = this.#blockSizeTokens(slot);
+      if (!sizes.includes(size)) sizes.push(size);
+    }
+    return sizes;
+  }
+
+  produce(request: PluginRequest) {
+    const { facts, table } = request;
+    if (facts.inputTokens < 0) return undefined;
+    const blockSizeTokens = this.#blockSizeTokens(table.slots[0]);
+    const blocks = facts.blocks.find((candidate) => candidate.blockSizeTokens === blockSizeTokens);
+    if (blocks || facts.inputTokens === 0) {
+      this.#match(request, blockSizeTokens, blocks?.prompts ?? []);
+      return undefined;
+    }
+    request.put(this.#askedKey, blockSizeTokens);
+    return { kind: "blockIds", payload: { blockSizeTokens } };
+  }
+
+  resume(request: PluginRequest, answer: AskValue) {
+    const blockSizeTokens = request.get(this.#askedKey)!;
+    const prompts = promptsOf(answer);
+    if (!prompts) return `no block ids of ${blockSizeTokens} tokens came in time`;
+    this.#match(request, blockSizeTokens, prompts);
+    return undefined;
+  }
+
+  preRequest(request: PluginRequest, { targets }: { readonly targets: readonly ReservedTarget[] }): void {
+    const chained = request.get(this.#chainedKey);
+    if (!chained) return;
+    for (const [at, { profile, slot }] of targets.entries()) {
+      if (at === 0 || profile === PREFILL_PROFILE) this.#add(slot, chained);
+    }
+  }
+
+  moved(request: PluginRequest, _from: ReservedTarget, to: ReservedTarget): void {
+    const chained = request.get(this.#chainedKey);
+    if (chained) this.#add(to.slot, chained);
+  }
+
+  responseStarted(request: PluginRequest): void {
+    request.put(this.#chainedKey, undefined);
+  }
+
+  endpointRemoved(slot: number): void {
+    this.#index.removeSlot(slot);
+  }
+
+  gauges() {
+    return { prefix_indexer_size: this.#index.size, prefix_indexer_limit_evictions: this.#index.limitEvictions };
+  }
+
+  #blockSizeTokens(slot: number): number {
+    const told = this.#params.autoTune ? this.#context.endpoints.blockSizeTokens[slot] : 0;
+    return Math.max(BLOCK_SIZE_TOKENS_MIN, told > 0 ? told : this.#params.blockSizeTokens);
+  }
+
+  #match(request: PluginRequest, blockSizeTokens: number, prompts: readonly PromptBlocks[]): void {
+    const chained = chain(request, prompts, this.#blocksMax(blockSizeTokens));
+    const { slotCount } = this.#context.endpoints;
+    if (this.#bySlot.length < slotCount) this.#bySlot = new Int32Array(slotCount * 2);
+    this.#bySlot.fill(0, 0, slotCount);
+    let from = 0;
+    for (const count of chained.counts) {
+      this.#index.match(chained.hashes, from, count, this.#bySlot);
+      from += count;
+    }
+    const matchBlocks = request.table.slots.map((slot) => this.#bySlot[slot]);
+    const match: PrefixMatch = { matchBlocks, totalBlocks: from, blockSizeTokens };
+    request.put(this.#matchKey, match);
+    request.put(this.#chainedKey, chained);
+  }
+
+  /** A token limit below the block size matches nothing, as stock. */
+  #blocksMax(blockSizeTokens: number): number {
+    const { maxPrefixTokensToMatch, maxPrefixBlocksToMatch } = this.#params;
+    if (maxPrefixTokensToMatch > 0) return Math.floor(maxPrefixTokensToMatch / blockSizeTokens);
+    return maxPrefixBlocksToMatch > 0 ? maxPrefixBlocksToMatch : Number.POSITIVE_INFINITY;
+  }
+
+  #add(slot: number, { hashes, counts }: Chained): void {
+    const { autoTune, lruCapacityPerServer } = this.#params;
+    const told = autoTune ? this.#context.endpoints.blockCount[slot] : 0;
+    const own = lruCapacityPerServer > 0 ? lruCapacityPerServer : LRU_CAPACITY_PER_SERVER;
+    let from = 0;
+    for (const count of counts) {
+      this.#index.add(slot, hashes, from, count, told > 0 ? told : own);
+      from += count;
+    }
+  }
+}
+
+function chain(request: PluginRequest, prompts: readonly PromptBlocks[], blocksMax: number): Chained {
+  const counts = prompts.map(({ ids }) => Math.min(blocksMax, ids.length / 2));
+  const hashes = new Uint32Array(2 * counts.reduce((sum, count) => sum + count, 0));
+  const root = chainRoot(request.targetModel, request.facts.cacheSalt);
+  let at = 0;
+  for (const { ids } of prompts) at += chainBlocks(root, ids, blocksMax, hashes, at);
+  return { hashes, counts };
+}
+
+/** The prompts of an answer `{ prompts: [{ tokens, ids }] }`; undefined when it is no such thing. */
+function promptsOf(answer: AskValue): readonly PromptBlocks[] | undefined {
+  const prompts = answer !== null && typeof answer === "object" && "prompts" in answer ? answer.prompts : undefined;
+  if (!Array.isArray(prompts)) return undefined;
+  const blocks = prompts as readonly Partial<PromptBlocks>[];
+  return blocks.every((prompt) => prompt.ids instanceof Uint32Array) ? (blocks as readonly PromptBlocks[]) : undefined;
+}

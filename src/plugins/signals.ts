@@ -1,0 +1,12 @@
+import type { DataKey } from "../core/data-key.ts";
+import { dataKey } from "../core/data-key.ts";
+
+/** Type, and so default name, of the extractor that reads model servers' core metrics. */
+export const CORE_METRICS_EXTRACTOR = "core-metrics-extractor";
+
+/** Signals that it produces; they live in the columns of `Endpoints`, the keys only tie config entries together. */
+export const CORE_SIGNALS = ["WaitingQueueSize", "RunningRequestsSize", "KVCacheUsagePercent"] as const;
+
+/** Key of a signal by the name of the extractor that brings it. */
+export const signalKey = (signal: (typeof CORE_SIGNALS)[number], extractor = CORE_METRICS_EXTRACTOR): DataKey<number> =>
+  dataKey(signal, extractor);
