@@ -5,6 +5,9 @@ import { type HeaderValues, headerText, pathOf, REQUEST_ID_HEADER } from "./head
 import { noParser } from "./immediate-response.ts";
 import type { ArrivingFacts, MachineOptions, ReadingPlan } from "./machine-options.ts";
 
+/** What of a server's options reading a request takes. */
+export type ReadingOptions = Pick<MachineOptions, "plan" | "blockIds">;
+
 /** A request as it was read: what the core is told, and what the answer will need. */
 export interface ReadRequest {
   readonly facts: ArrivingFacts;
@@ -31,7 +34,7 @@ export function requestIdOf(headers: HeaderValues, newRequestId: () => string): 
  * @param subset the hint that counts; undefined when there is none
  */
 export function readRequest(
-  options: MachineOptions,
+  options: ReadingOptions,
   headers: HeaderValues,
   requestId: string,
   body: Uint8Array,
@@ -61,7 +64,7 @@ export function readRequest(
 }
 
 /** Facts of a request without a body: any endpoint will do, so neither body, tokens nor the subset hint count. */
-export function readBodylessRequest(options: MachineOptions, headers: HeaderValues, requestId: string): ReadRequest {
+export function readBodylessRequest(options: ReadingOptions, headers: HeaderValues, requestId: string): ReadRequest {
   const facts: ArrivingFacts = {
     requestId,
     bodyless: true,
@@ -80,7 +83,7 @@ export function readBodylessRequest(options: MachineOptions, headers: HeaderValu
 }
 
 function tokensOf(
-  options: MachineOptions,
+  options: ReadingOptions,
   plan: ReadingPlan,
   parsed: ParsedRequest,
 ): { readonly inputTokens: number; readonly blocks: readonly BlockedPrompts[] } {
