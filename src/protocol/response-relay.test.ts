@@ -1,0 +1,194 @@
+import { describe, expect, it } from "vitest";
+import { BODY_MODE } from "./messages.ts";
+import {
+  BODY,
+  brief,
+  duplex,
+  heard,
+  incoming,
+  PATH,
+  play,
+  POD,
+  REQUEST,
+  scripted,
+} from "./test-support/scripted-host.ts";
+
+const { requestHeaders, requestBody, responseHeaders, responseBody, responseTrailers } = incoming;
+
+describe("the response", () => {
+  const routed = (model?: string, config = duplex(), body = BODY, options = {}) => {
+    const run = scripted({ targets: [POD], ...(model !== undefined && { model }) }, options);
+    play(run, requestHeaders(PATH, { config }), requestBody(body, true));
+    return run;
+  };
+  const STREAM = '{"model":"m","stream":true}';
+  const OK = responseHeaders({ ":status": "200" });
+
+  it("has its headers set again, keys as received, less the picker's own", () => {
+    const run = routed();
+    const headers = responseHeaders([
+      [":status", "200"],
+      ["Set-Cookie", "a=1"],
+      ["x-out", "1"],
+      ["content-length", "2"],
+      ["x-gateway-destination-endpoint-served", "1.1.1.1:1"],
+      ["x-out", "2"],
+      ["x-empty", ""],
+    ]);
+    expect(play(run, headers)).toEqual([
+      {
+        kind: "responseHeaders",
+        headers: ["x-went-into-resp-headers: true", ":status: 200", "Set-Cookie: a=1", "x-out: 2", "x-empty: "],
+      },
+    ]);
+  });
+
+  it("is held back until it is whole when it is not streamed, and ends the request", () => {
+    const run = routed();
+    expect(play(run, OK, responseBody("{}"), responseBody(" "))).toHaveLength(1);
+    expect(play(run, responseBody("x", true))).toEqual([{ kind: "responseBody", body: "{} x$" }]);
+    expect(heard(run)).toEqual(["arrive", "responseStarted", "responseFirstByte", "ended natural"]);
+    expect(run.events.at(-1)).toMatchObject({ usage: { promptTokens: 4 } });
+  });
+
+  it("is passed on chunk by chunk when the request asked for a stream", () => {
+    const run = routed(undefined, duplex(), STREAM);
+    play(run, OK);
+    expect(play(run, responseBody("a"))).toEqual([{ kind: "responseBody", body: "a" }]);
+    expect(play(run, responseBody(""))).toEqual([{ kind: "responseBody", body: "" }]);
+    expect(play(run, responseBody(new Uint8Array(62_001)))).toMatchObject([{}, {}]);
+    expect(play(run, responseBody("", true))).toEqual([{ kind: "responseBody", body: "$" }]);
+  });
+
+  it("is passed on chunk by chunk when it says text/event-stream", () => {
+    const run = routed();
+    play(run, responseHeaders({ ":status": "200", "content-type": "text/event-stream; charset=utf-8" }));
+    expect(play(run, responseBody("data: {}\n\n"))).toEqual([{ kind: "responseBody", body: "data: {}\n\n" }]);
+  });
+
+  it("ends in trailers without end of stream on the body before them", () => {
+    const run = routed();
+    expect(play(run, OK, responseBody("{}"), responseTrailers())).toMatchObject([
+      { kind: "responseHeaders" },
+      { kind: "responseBody", body: "{}" },
+      { kind: "responseTrailers" },
+    ]);
+    expect(play(routed(), OK, responseTrailers())).toMatchObject([
+      { kind: "responseHeaders" },
+      { kind: "responseTrailers" },
+    ]);
+    expect(heard(run).at(-1)).toBe("ended natural");
+  });
+
+  it("gets the model's name back", () => {
+    const run = routed("target");
+    expect(play(run, OK, responseBody('{"model": "t'), responseBody('arget"}', true)).at(-1)).toEqual({
+      kind: "responseBody",
+      body: '{"model": "m"}$',
+    });
+    const streamed = routed("target", duplex(), STREAM);
+    play(streamed, OK);
+    expect(play(streamed, responseBody('{"model":"target"}'))).toEqual([
+      { kind: "responseBody", body: '{"model":"m"}' },
+    ]);
+  });
+
+  it.each([
+    ["STREAMED", BODY_MODE.streamed],
+    ["BUFFERED", BODY_MODE.buffered],
+    ["BUFFERED_PARTIAL", BODY_MODE.bufferedPartial],
+  ])("is left in place under %s, one answer for each message", (_, mode) => {
+    const run = routed(undefined, duplex(mode));
+    expect(play(run, OK, responseBody("{}", true))).toMatchObject([
+      { kind: "responseHeaders" },
+      { kind: "responseBody" },
+    ]);
+    expect(brief(run.sent.at(-1)!)).toEqual({ kind: "responseBody" });
+    expect(heard(run).at(-1)).toBe("ended natural");
+    const renamed = routed("target", duplex(mode));
+    const [headers, body] = play(renamed, OK, responseBody('{"model":"target"}', true));
+    expect(body).toEqual({ kind: "responseBody", body: '{"model":"m"}', whole: true });
+    expect("removeHeaders" in headers).toBe(mode !== BODY_MODE.buffered);
+  });
+
+  it("without its body (NONE) ends with the stream", () => {
+    const run = routed(undefined, duplex(BODY_MODE.none));
+    play(run, OK);
+    run.machine.closed("reset");
+    expect(heard(run)).toEqual(["arrive", "responseStarted", "ended natural"]);
+  });
+
+  it("without a body ends with its headers", () => {
+    const run = routed();
+    play(run, responseHeaders({ ":status": "204" }, { endOfStream: true }));
+    expect(heard(run)).toEqual(["arrive", "responseStarted", "ended natural"]);
+    run.machine.closed("reset");
+    expect(heard(run)).toHaveLength(3);
+  });
+
+  it("tells who served", () => {
+    const run = routed();
+    const metadata = { "envoy.lb": { "x-gateway-destination-endpoint-served": "10.0.0.2:8000" } };
+    play(run, responseHeaders({ ":status": "200" }, { metadata }));
+    expect(run.events.at(-1)).toEqual({ event: "responseStarted", served: "10.0.0.2:8000" });
+  });
+
+  it("whose client goes away ends the request with what was used", () => {
+    const run = routed(undefined, duplex(), STREAM);
+    play(run, OK, responseBody("abc"));
+    run.machine.closed("reset");
+    expect(run.events.at(-1)).toEqual({
+      event: "ended",
+      cause: "client-disconnect",
+      usage: { promptTokens: 3, completionTokens: -1, cachedTokens: -1 },
+    });
+    expect(run.account.bytes).toBe(0);
+  });
+
+  it("too big to be held back is passed on as it comes", () => {
+    const run = routed(undefined, duplex(), BODY, {
+      limits: { bodyBytesMax: 100, headersMax: 9, headerBytesMax: 999 },
+    });
+    expect(play(run, OK, responseBody("a".repeat(60)))).toHaveLength(1);
+    expect(play(run, responseBody("b".repeat(60)))).toEqual([
+      { kind: "responseBody", body: "a".repeat(60) },
+      { kind: "responseBody", body: "b".repeat(60) },
+    ]);
+    expect(play(run, responseBody("c", true))).toEqual([{ kind: "responseBody", body: "c$" }]);
+  });
+
+  it("that nobody takes ends the stream before it fills the memory", () => {
+    const run = routed(undefined, duplex(), STREAM, {
+      limits: { bodyBytesMax: 100, headersMax: 9, headerBytesMax: 999 },
+    });
+    run.machine.flushed(1000);
+    play(run, OK);
+    expect(play(run, responseBody("a".repeat(100)), responseBody("b".repeat(100)))).toHaveLength(2);
+    run.machine.flushed(100);
+    expect(play(run, responseBody("c".repeat(100)))).toHaveLength(1);
+    expect(play(run, responseBody("d"))).toEqual([]);
+    expect(heard(run).slice(-2)).toEqual(["ended error", "finish 8"]);
+  });
+
+  it("that comes before the request is complete gives the request up", () => {
+    const run = scripted();
+    expect(
+      play(run, requestHeaders(PATH), responseHeaders({ ":status": "413" }), requestBody(BODY, true)),
+    ).toMatchObject([{ kind: "responseHeaders" }]);
+    expect(heard(run)).toEqual([]);
+    const parked = scripted("park");
+    play(parked, ...REQUEST, responseHeaders({ ":status": "504" }));
+    parked.decide({ targets: [POD] });
+    expect(parked.sent.map(({ kind }) => kind)).toEqual(["responseHeaders"]);
+    expect(heard(parked)).toEqual(["arrive", "ended client-disconnect"]);
+  });
+
+  it("on a stream without a request is answered all the same", () => {
+    const run = scripted();
+    expect(play(run, OK, responseBody("{}", true))).toMatchObject([
+      { kind: "responseHeaders" },
+      { kind: "responseBody", body: "{}$" },
+    ]);
+    expect(heard(run)).toEqual([]);
+  });
+});
