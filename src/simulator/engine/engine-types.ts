@@ -78,6 +78,8 @@ export interface EngineSignals {
   readonly prefixHitsTokens: number;
   /** Prompt tokens of requests that gave their first token. */
   readonly promptTokens: number;
+  /** Of these, the ones that were found in the prefix cache. */
+  readonly cachedPromptTokens: number;
   readonly generatedTokens: number;
   readonly preemptions: number;
   readonly steps: number;

@@ -74,6 +74,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   #queriesTokens = 0;
   #hitsTokens = 0;
   #promptTokens = 0;
+  #cachedPromptTokens = 0;
   #generatedTokens = 0;
   #preemptions = 0;
   #steps = 0;
@@ -114,6 +115,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       computedTokens: 0,
       generatedTokens: 0,
       started: false,
+      cachedTokens: 0,
     };
     this.#byId.set(request.id, sequence);
     this.#waiting.append(sequence);
@@ -160,6 +162,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       prefixQueriesTokens: this.#queriesTokens,
       prefixHitsTokens: this.#hitsTokens,
       promptTokens: this.#promptTokens,
+      cachedPromptTokens: this.#cachedPromptTokens,
       generatedTokens: this.#generatedTokens,
       preemptions: this.#preemptions,
       steps: this.#steps,
@@ -237,6 +240,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       const resumed = sequence.started;
       if (!resumed) {
         sequence.started = true;
+        sequence.cachedTokens = hitTokens;
         this.#queriesTokens += sequence.request.promptTokens;
         this.#hitsTokens += hitTokens;
       }
@@ -273,7 +277,10 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       if (sequence.computedTokens < request.promptTokens + sequence.generatedTokens) continue;
       const index = sequence.generatedTokens++;
       this.#generatedTokens++;
-      if (index === 0) this.#promptTokens += request.promptTokens;
+      if (index === 0) {
+        this.#promptTokens += request.promptTokens;
+        this.#cachedPromptTokens += sequence.cachedTokens;
+      }
       const last = sequence.generatedTokens === request.outputTokens;
       // Free before telling, so that a sink that submits at once finds the room.
       if (last) this.#end(sequence);

@@ -14,8 +14,9 @@ export interface Sequence<R extends EngineRequest> {
   storedBlocks: number;
   computedTokens: number;
   generatedTokens: number;
-  /** Set once it first left the queue. */
+  /** Set once it first left the queue, with what of its prompt was cached then. */
   started: boolean;
+  cachedTokens: number;
 }
 
 /** Requests in order, linked through themselves: add at either end and take out anywhere in constant time. */

@@ -1,0 +1,23 @@
+import type { EngineRequest } from "../engine/engine-types.ts";
+import type { GeneratedOutput } from "../engine/output-text.ts";
+import type { GenerationParams } from "./openai-request.ts";
+
+/** A request inside a pod: what the engine needs, what it will answer, and what happened so far (model time). */
+export interface PodRequest extends EngineRequest {
+  readonly params: GenerationParams;
+  /** Token ids of prompt and output: the blocks' contents. */
+  readonly tokens: Uint32Array;
+  readonly output: GeneratedOutput;
+  /** Set when the engine takes it: tokenising and parsing are not engine time. */
+  arrivedUs: number;
+  state: "waiting" | "running" | "finished" | "aborted";
+  /** Tokens that came out of the engine. */
+  emittedTokens: number;
+  cachedTokens: number;
+  preemptions: number;
+  scheduledUs: number;
+  firstTokenUs: number;
+  lastTokenUs: number;
+  /** Called after tokens came out, once for all that came at the same call of the engine. */
+  onProgress(): void;
+}
