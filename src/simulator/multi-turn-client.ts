@@ -22,7 +22,7 @@ export interface MultiTurnRunOptions {
   readonly onTurn?: (result: TurnResult, progress: RunProgress) => void;
 }
 
-export interface RunProgress {
+interface RunProgress {
   /** Turns that ended, of `total`; with warm-ups. */
   readonly done: number;
   readonly total: number;

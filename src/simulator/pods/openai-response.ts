@@ -36,7 +36,7 @@ export interface SimReport {
 }
 
 /** Text of the tokens from `from` to before `to`. */
-export const textOf = (request: PodRequest, from: number, to: number): string =>
+const textOf = (request: PodRequest, from: number, to: number): string =>
   to === from + 1 ? request.output.pieces[from] : request.output.pieces.slice(from, to).join("");
 
 const finishReason = (request: PodRequest): "stop" | "length" => (request.output.stopped ? "stop" : "length");

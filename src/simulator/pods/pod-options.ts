@@ -2,7 +2,7 @@ import type { EngineOptions, EngineSink } from "../engine/engine-types.ts";
 import type { PodRequest } from "./pod-request.ts";
 
 /** vLLM's name of the KV usage gauge: the one of today, or the one up to vLLM 0.9. */
-export type KvUsageMetric = "vllm:kv_cache_usage_perc" | "vllm:gpu_cache_usage_perc";
+type KvUsageMetric = "vllm:kv_cache_usage_perc" | "vllm:gpu_cache_usage_perc";
 
 /** All of one simulated pod but its address. Values that are left out have the defaults of `POD_DEFAULTS`. */
 export interface PodSettings {

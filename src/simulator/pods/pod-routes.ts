@@ -13,7 +13,7 @@ import { readBody } from "./read-body.ts";
 type Route = (pod: PodState, request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
 /** vLLM version that the answers and metrics are shaped after. */
-export const VLLM_VERSION = "0.32.0";
+const VLLM_VERSION = "0.32.0";
 
 /** What a pod answers, by method and path. */
 export const POD_ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {

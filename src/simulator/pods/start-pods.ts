@@ -82,7 +82,10 @@ function engineOptions(preset: EnginePreset, blockSizeTokens: number, given: Par
 }
 
 /** Writes the pods in the format of file discovery. */
-export async function writeEndpointsFile(path: string, pods: readonly Pod[]): Promise<void> {
+export async function writeEndpointsFile(
+  path: string,
+  pods: readonly Pick<Pod, "name" | "host" | "port">[],
+): Promise<void> {
   const endpoints = pods.map((pod) => ({ name: pod.name, address: pod.host, port: String(pod.port) }));
   await writeFile(path, stringify({ endpoints }));
 }

@@ -26,7 +26,7 @@ export interface Percentiles {
   readonly p99: number;
 }
 
-export interface PodSummary {
+interface PodSummary {
   readonly pod: string;
   readonly requests: number;
   readonly promptTokens: number;

@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import { ENGINE_PRESETS } from "../simulator/engine/presets.ts";
+import { startPods, writeEndpointsFile, type PodFleet } from "../simulator/pods/start-pods.ts";
+import type { Command } from "./command.ts";
+import { parsePodsArgs, type PodsArgs } from "./pods-args.ts";
+
+const help = `
+warmpath pods [options]
+
+Starts simulated vLLM pods: HTTP servers with vLLM's OpenAI API and /metrics over a model of its engine (batching,
+prefix cache, paged KV blocks, preemption) that costs a step what the model costs on the GPU. Each has its own port.
+
+Pods
+  --count N               how many (default 1)
+  --host ADDRESS          where they listen (default 127.0.0.1)
+  --base-port PORT        the first one's port, the others follow; 0 gives each a free one (default 8000)
+  --name-prefix TEXT      they are called TEXT-0, TEXT-1 ... and say so in x-served-by (default pod)
+  --write-endpoints FILE  writes their addresses for file discovery (warmpath epp, warmpath gateway)
+
+Model
+  --model NAME            (default Qwen3-0.6B)
+  --gpu NAME              (default L4); xN is tensor parallelism over N, as in H100x2
+  --list-presets          prints each model and GPU that there is, with its constants, and ends
+  --served-model-name N   name in the API (default the model's)
+  --time-scale S          real seconds that one model second takes: 1 real time, 0.1 ten times as fast,
+                          0 answers at once (default 1)
+  --seed N                pods of one seed answer the same prompt alike (default 1)
+  --natural-tokens A-B    an answer that is not cut by max_tokens ends after A to B tokens (default 300-1500)
+  --lora-modules A,B      adapters served beside the model
+  --max-loras N           as /metrics shows it (default 4)
+
+Engine, as in vLLM
+  --block-size N          tokens a KV block (default 16)
+  --num-gpu-blocks N      KV blocks (default what the GPU holds)
+  --max-num-seqs N        requests in a batch
+  --max-num-batched-tokens N
+  --long-prefill-token-threshold N
+  --max-model-len N       tokens of prompt and answer
+  --no-prefix-caching
+  --no-cache-generated    generated tokens are never hit
+
+API
+  --kv-usage-metric NAME  vllm:kv_cache_usage_perc (default), or vllm:gpu_cache_usage_perc as up to vLLM 0.9
+  --no-prompt-tokens-details   usage without cached tokens
+  --max-requests N        open requests of one pod; one more is answered 503 (default 4096)
+  --max-body-bytes N      a longer request body is answered 413 (default 16777216)
+
+A request with the header x-sim-report: 1 gets {"sim": {"ttft_ms", "queue_ms", "e2e_ms", "cached_tokens" ...}} at the
+end of its answer, in model time. Faults are set over HTTP, all of a pod's at once, {} for none:
+  metrics: hang, garbage, huge (10 MB), error, reset    requests: hang, error, reset, die (in the middle of an answer)
+  health: error, hang                                   dieAfterTokens: N
+
+Examples
+  warmpath pods --count 4 --write-endpoints endpoints.yaml
+  warmpath pods --count 8 --model Qwen3-32B --gpu H100x2 --block-size 64 --time-scale 0.1
+  curl localhost:8000/v1/completions -d '{"prompt": "Once upon a time", "max_tokens": 20, "stream": true}'
+  curl localhost:8000/sim/faults -d '{"metrics": "hang"}'
+  curl localhost:8000/sim/refuse -d '{"forMs": 5000}'      no one can connect for five seconds
+  curl localhost:8000/sim/state
+`;
+
+/** `warmpath pods`. */
+export const podsCommand: Command = { name: "pods", summary: "simulated vLLM pods over an engine model", help, run };
+
+async function run(argv: readonly string[]): Promise<number> {
+  const args = parsePodsArgs(argv);
+  if ("problems" in args) {
+    for (const problem of args.problems) process.stderr.write(`Cannot start pods: ${problem}\n`);
+    process.stderr.write("See warmpath pods --help\n");
+    return 2;
+  }
+  if (args.listPresets) {
+    process.stdout.write(presetTable());
+    return 0;
+  }
+  // Listen for the signals before the pods start: one that comes early must not be lost.
+  const ended = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+  const fleet = await startPods(args.options);
+  try {
+    await announce(fleet, args);
+    await ended;
+  } finally {
+    await fleet.stop();
+  }
+  return 0;
+}
+
+async function announce({ pods }: PodFleet, { options, endpointsFile }: PodsArgs): Promise<void> {
+  for (const pod of pods) {
+    const { usableBlocks } = pod.signals();
+    process.stdout.write(
+      `${pod.name}  ${pod.url}  ${usableBlocks} KV blocks of ${options.blockSizeTokens ?? 16} tokens\n`,
+    );
+  }
+  if (endpointsFile !== undefined) {
+    await writeEndpointsFile(endpointsFile, pods);
+    process.stdout.write(`endpoints written to ${endpointsFile}\n`);
+  }
+  process.stdout.write(`${pods.length} ${pods.length === 1 ? "pod is" : "pods are"} ready; SIGINT or SIGTERM ends\n`);
+}
+
+function presetTable(): string {
+  const rows = ENGINE_PRESETS.map(({ model, gpu, stepTime, kvCacheTokens }) => [
+    model,
+    gpu,
+    String(stepTime.aUs / 1000),
+    String(stepTime.bUs),
+    String(kvCacheTokens),
+  ]);
+  const table = [["MODEL", "GPU", "MS A STEP", "US A PROMPT TOKEN", "KV TOKENS"], ...rows];
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  return table
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i]))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
+}
