@@ -1,73 +1,60 @@
 import { z } from "zod";
-import type { SignalRow } from "../../core/events.ts";
-import { EngineSignals } from "./engine-signals.ts";
+import { defineDataLayerType } from "../define.ts";
+import { CORE_METRICS_EXTRACTOR, CORE_SIGNALS, signalKey } from "../signals.ts";
 import { BUILT_IN_ENGINES, VLLM_OLD_KV_USAGE_SPEC, engineConfigSchema } from "./engine-configs.ts";
+import { EngineSignals } from "./engine-signals.ts";
+import type { MetricsExtractor } from "./metrics-extractor.ts";
 
-export const CORE_METRICS_EXTRACTOR_TYPE = "core-metrics-extractor";
-/** Its name in older pickers. */
-export const CORE_METRICS_EXTRACTOR_ALIASES = ["model-server-protocol-metrics"] as const;
-
-/** Label that tells a pod's engine where the label of the config does not. */
+const ENGINE_LABEL = "llm-d.ai/engine-type";
+/** Label that tells a pod's engine when it has not the label of the config. */
 const FALLBACK_ENGINE_LABEL = "inference.networking.k8s.io/engine-type";
 const DEFAULT_ENGINE = "vllm";
 
-/** Parameters of core-metrics-extractor. */
-export const coreMetricsExtractorParams = z
+const params = z
   .strictObject({
-    /** Label whose value names a pod's engine. */
     engineLabelKey: z
       .string()
-      .default("llm-d.ai/engine-type")
-      .transform((key) => key || "llm-d.ai/engine-type"),
-    /** Engine of pods whose label is missing or unknown. */
+      .default(ENGINE_LABEL)
+      .transform((key) => key || ENGINE_LABEL)
+      .describe(`Label that names a pod's engine; pods without it are looked at for ${FALLBACK_ENGINE_LABEL}.`),
     defaultEngine: z
       .string()
       .default(DEFAULT_ENGINE)
-      .transform((name) => name || DEFAULT_ENGINE),
-    /** Engines besides the built-in ones, or wholly in place of the one of the same name. */
-    engineConfigs: z.array(engineConfigSchema).default([]),
+      .transform((name) => name || DEFAULT_ENGINE)
+      .describe("Engine of pods whose label is missing or unknown."),
+    engineConfigs: z
+      .array(engineConfigSchema)
+      .default([])
+      .describe("Engines besides the built-in ones, or wholly in place of the one of the same name."),
   })
   .superRefine(({ defaultEngine, engineConfigs }, context) => {
     const names = engineConfigs.map((config) => config.name);
-    names.forEach((name, index) => {
-      if (names.indexOf(name) < index)
-        context.addIssue({
-          code: "custom",
-          path: ["engineConfigs", index, "name"],
-          message: `Cannot configure engine ${JSON.stringify(name)} twice`,
-        });
-    });
     const known = [...new Set([...names, ...BUILT_IN_ENGINES.map((engine) => engine.name)])];
+    for (const [index, name] of names.entries()) {
+      if (names.indexOf(name) === index) continue;
+      const path = ["engineConfigs", index, "name"];
+      context.addIssue({ code: "custom", path, message: "a name that no engine before it has" });
+    }
     if (!known.includes(defaultEngine))
-      context.addIssue({
-        code: "custom",
-        path: ["defaultEngine"],
-        message: `Cannot find the default engine ${JSON.stringify(defaultEngine)}: known are ${known.join(", ")}`,
-      });
+      context.addIssue({ code: "custom", path: ["defaultEngine"], message: `one of ${known.join(", ")}` });
   });
 
-export type CoreMetricsExtractorParams = z.infer<typeof coreMetricsExtractorParams>;
+export type CoreMetricsExtractorParams = z.input<typeof params>;
 
-/** What one page said, without whose it is. */
-export type Signals = Omit<SignalRow, "slot" | "generation">;
-
-/** What came of one page. */
-export interface Extraction {
-  /** The signals; undefined when the page had none of those wanted: then the last scrape's time stays too. */
-  readonly signals: Signals | undefined;
-  /** What was missing or no number; the other signals apply. */
-  readonly errors: readonly string[];
-}
-
-/** Reads signals from metrics pages. Keeps no state of a pod. */
-export interface MetricsExtractor {
-  readonly type: string;
-  /**
-   * Signals of a page in Prometheus' text format, of a pod with these labels. A string is why the page as a whole is
-   * refused. The page may be changed after the call.
-   */
-  extract(page: Uint8Array, labels: Readonly<Record<string, string>>): Extraction | string;
-}
+/**
+ * Reads the signals that scorers live on from model servers' metrics pages: requests waiting and running, use and shape
+ * of the KV cache, LoRA adapters, and custom metrics. Which series mean what depends on the pod's engine; series are not
+ * summed: of those that match, the latest by timestamp counts, the first when none has one. Values come from gauges and
+ * counters only, others count as 0. Requests are cut to whole numbers; what is no 64-bit integer (NaN, an infinity)
+ * becomes -2^63, as recorded. A KV use or custom metric that is not finite is an error and is not taken.
+ * Source: extractor/metrics (extractor.go, spec.go, loraspec.go, factories.go).
+ */
+export const coreMetricsExtractor = defineDataLayerType("extractor", {
+  type: CORE_METRICS_EXTRACTOR,
+  aliases: ["model-server-protocol-metrics"],
+  params,
+  data: (_, name) => ({ produces: CORE_SIGNALS.map((signal) => signalKey(signal, name)) }),
+});
 
 export interface ExtractorOptions {
   /**
@@ -77,26 +64,24 @@ export interface ExtractorOptions {
   readonly readsOldKvUsage?: boolean;
 }
 
-/**
- * Makes the extractor of the signals that scorers live on: requests waiting and running, use and shape of the KV cache,
- * LoRA adapters, and the config's custom metrics. Which series mean what depends on the pod's engine.
- */
+/** Makes the extractor from parameters as the config has them. Throws when they are not valid. */
 export function createCoreMetricsExtractor(
-  params: CoreMetricsExtractorParams,
+  config: CoreMetricsExtractorParams,
   { readsOldKvUsage = true }: ExtractorOptions = {},
 ): MetricsExtractor {
+  const { engineLabelKey, defaultEngine, engineConfigs } = params.parse(config);
   const engines = new Map<string, EngineSignals>();
-  for (const config of BUILT_IN_ENGINES) {
-    const oldKvUsage = config.name === DEFAULT_ENGINE && readsOldKvUsage ? VLLM_OLD_KV_USAGE_SPEC : "";
-    engines.set(config.name, new EngineSignals(config, oldKvUsage));
+  for (const engine of BUILT_IN_ENGINES) {
+    const oldKvUsageSpec = engine.name === DEFAULT_ENGINE && readsOldKvUsage ? VLLM_OLD_KV_USAGE_SPEC : "";
+    engines.set(engine.name, new EngineSignals(engine, oldKvUsageSpec));
   }
-  for (const config of params.engineConfigs) engines.set(config.name, new EngineSignals(config, ""));
-  const fallback = engines.get(params.defaultEngine)!;
+  for (const engine of engineConfigs) engines.set(engine.name, new EngineSignals(engine, ""));
+  const fallback = engines.get(defaultEngine)!;
   return {
-    type: CORE_METRICS_EXTRACTOR_TYPE,
+    type: CORE_METRICS_EXTRACTOR,
     extract(page, labels) {
-      const engine = labels[params.engineLabelKey] || labels[FALLBACK_ENGINE_LABEL] || "";
-      return (engines.get(engine) ?? fallback).extract(page);
+      const name = labels[engineLabelKey] || labels[FALLBACK_ENGINE_LABEL] || "";
+      return (engines.get(name) ?? fallback).extract(page);
     },
   };
 }

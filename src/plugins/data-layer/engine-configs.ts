@@ -5,13 +5,14 @@ import { parseMetricSpec } from "./metric-spec.ts";
 const spec = z.string().superRefine((text, context) => {
   if (text === "") return;
   const parsed = parseMetricSpec(text);
-  if (typeof parsed === "string") context.addIssue({ code: "custom", message: parsed });
+  if (typeof parsed !== "string") return;
+  context.addIssue({ code: "custom", message: `a metric specification such as name{label="value"} (${parsed})` });
 });
 
 const customMetricSchema = z.strictObject({
   /** Name under which plugins find the number. */
-  attributeKey: z.string().min(1, "Cannot use an empty attributeKey: it names the number for other plugins"),
-  metricSpec: spec.refine((text) => text !== "", "Cannot use an empty metricSpec: expected name{label=value}"),
+  attributeKey: z.string().min(1, "a name under which plugins find the number"),
+  metricSpec: spec.refine((text) => text !== "", 'a metric specification such as name{label="value"}'),
 });
 
 /** Where one kind of model server tells its state. "" leaves a signal out. */
@@ -19,11 +20,8 @@ export const engineConfigSchema = z.strictObject({
   /** What a pod's engine label says. */
   name: z
     .string()
-    .min(1, "Cannot use an engine config without a name")
-    .refine(
-      (name) => name !== "default",
-      'Cannot call an engine "default": the name is reserved for the default engine',
-    ),
+    .min(1, "the name of an engine, as in the engine label of pods")
+    .refine((name) => name !== "default", 'another name: "default" is reserved for the default engine'),
   /** Gauge of waiting requests. */
   queuedRequestsSpec: spec.default(""),
   /** Gauge of running requests. */
@@ -100,7 +98,7 @@ function refuseRepeatedKeys(metrics: readonly { attributeKey: string }[], contex
       context.addIssue({
         code: "custom",
         path: [index, "attributeKey"],
-        message: `Cannot use attributeKey ${JSON.stringify(attributeKey)} twice: each names one number`,
+        message: "an attributeKey that no other custom metric of the engine has",
       });
     seen.add(attributeKey);
   });

@@ -1,17 +1,17 @@
 import type { LoraSignal } from "../../core/events.ts";
-import type { Extraction } from "./core-metrics-extractor.ts";
+import type { Extraction, ExtractionFailure, Signals } from "./metrics-extractor.ts";
 import type { EngineConfig } from "./engine-configs.ts";
 import { parseMetricSpec } from "./metric-spec.ts";
 import { MetricsPageReader } from "./metrics-page.ts";
 import type { SeriesSelector } from "./page-series.ts";
 
 /** What Go makes of a number that no 64-bit integer holds, on amd64 (as recorded). */
-const NO_INTEGER = -(2 ** 63);
+const NO_INTEGER = -9_223_372_036_854_775_808;
 const LORA_LABELS = ["running_lora_adapters", "waiting_lora_adapters", "max_lora"];
 /** `max` of adapters when the page does not tell it: the last one holds. */
 const LORA_MAX_UNTOLD = -1;
 
-type Draft = { -readonly [K in keyof NonNullable<Extraction["signals"]>]: NonNullable<Extraction["signals"]>[K] };
+type Draft = { -readonly [K in keyof Signals]: Signals[K] };
 
 /** One wanted signal: the selectors that may give it, in order of preference, and what to do with it. */
 interface Wanted {
@@ -34,22 +34,21 @@ export class EngineSignals {
     this.#reader = new MetricsPageReader(selectors);
   }
 
-  /** Signals of a page; a string when the page as a whole is refused. */
-  extract(page: Uint8Array): Extraction | string {
+  extract(page: Uint8Array): Extraction | ExtractionFailure {
     const reader = this.#reader;
-    const failure = reader.read(page);
-    if (failure !== undefined) return failure;
-    const signals: Draft = {};
+    const failed = reader.read(page);
+    if (failed !== undefined) return { failed };
+    const row: Draft = {};
     const errors: string[] = [];
     let updated = false;
     for (const wanted of this.#wanted) {
       const selector = wanted.selectors.find((k) => reader.finding(k) === "series");
       if (selector !== undefined) {
         updated = true;
-        wanted.take(reader, selector, signals, errors);
+        wanted.take(reader, selector, row, errors);
       } else if (!wanted.optional) errors.push(missing(wanted, reader));
     }
-    return { signals: updated ? signals : undefined, errors };
+    return updated ? { row, errors } : { errors };
   }
 }
 
@@ -94,7 +93,8 @@ function wantedSignals(config: EngineConfig, oldKvUsageSpec: string, selectors: 
 
 function selectorOf(spec: string, choose: SeriesSelector["choose"], keep: readonly string[]): SeriesSelector {
   const parsed = parseMetricSpec(spec);
-  if (typeof parsed === "string") throw new Error(parsed);
+  if (typeof parsed === "string")
+    throw new Error(`Cannot read the metric specification ${JSON.stringify(spec)}: ${parsed}`);
   return { ...parsed, choose, keep };
 }
 
@@ -104,7 +104,7 @@ function takeLora(reader: MetricsPageReader, k: number, into: Draft, errors: str
   into.lora = {
     active: adapters(reader.label(k, 0)),
     waiting: adapters(reader.label(k, 1)),
-    max: max === "" ? LORA_MAX_UNTOLD : labelInteger(LORA_LABELS[2], max, errors, LORA_MAX_UNTOLD),
+    max: max === "" ? LORA_MAX_UNTOLD : labelInteger(LORA_LABELS[2], max, errors),
   } satisfies LoraSignal;
 }
 
@@ -112,16 +112,16 @@ function takeCacheInfo(reader: MetricsPageReader, k: number, into: Draft, errors
   const size = reader.label(k, 0) ?? "";
   const count = reader.label(k, 1) ?? "";
   // As stock: without a size the size is 0, without a count the last one stays.
-  into.blockSizeTokens = size === "" ? 0 : labelInteger("KV block size", size, errors, 0);
-  if (count === "") return;
-  const blocks = labelInteger("KV block count", count, errors, -1);
-  if (blocks >= 0) into.blockCount = blocks;
+  into.blockSizeTokens = size === "" ? 0 : Math.max(labelInteger("the KV block size", size, errors), 0);
+  const blockCount = count === "" ? -1 : labelInteger("the number of KV blocks", count, errors);
+  if (blockCount >= 0) into.blockCount = blockCount;
 }
 
-function labelInteger(what: string, text: string, errors: string[], otherwise: number): number {
-  if (/^[+-]?\d{1,18}$/.test(text)) return Number(text);
-  errors.push(`Cannot read ${what}: expected a whole number, found ${JSON.stringify(text)}`);
-  return otherwise;
+/** A whole number from a label; below 0 counts as 0, and -1 is returned, with an error, when it is none. */
+function labelInteger(what: string, text: string, errors: string[]): number {
+  if (/^[+-]?\d{1,18}$/.test(text)) return Math.max(Number(text), 0);
+  errors.push(`Cannot read ${what}: expected a whole number, found ${JSON.stringify(text.slice(0, 40))}`);
+  return -1;
 }
 
 function adapters(list: string | undefined): readonly string[] {

@@ -14,7 +14,7 @@ const BLANKS = /\s*/y;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", "\\": "\\", '"': '"', "'": "'" };
 
 /**
- * Reads a metric specification, with or without quotes around label values. Returns the error's text when it is none.
+ * Reads a metric specification, with or without quotes around label values. Returns what is wrong with it when it is none.
  * As stock, `!=` and `!~` are taken and mean nothing, and labels that begin with `__` are left out.
  */
 export function parseMetricSpec(text: string): MetricSpec | string {
@@ -78,7 +78,7 @@ class SpecReader {
     this.#skipBlanks();
     const rest = this.#text.slice(this.#at, this.#at + 20);
     const found = rest === "" ? "the end" : JSON.stringify(rest);
-    return `Cannot read the metric specification ${JSON.stringify(this.#text)}: found ${found}, expected ${wanted}; the form is name{label="value"}`;
+    return `found ${found} where ${wanted} should be`;
   }
 
   #match(pattern: RegExp): RegExpExecArray | null {

@@ -1,0 +1,24 @@
+import type { SignalRow } from "../../core/events.ts";
+
+/** What one page said, without whose it is. */
+export type Signals = Omit<SignalRow, "slot" | "generation" | "atUs">;
+
+/** What came of one page. */
+export interface Extraction {
+  /** Absent when the page had no signal that is wanted: the last scrape's signals and time stay. */
+  readonly row?: Signals;
+  /** What was missing or no number; the other signals apply all the same. */
+  readonly errors: readonly string[];
+}
+
+/** A page that is refused as a whole. */
+export interface ExtractionFailure {
+  readonly failed: string;
+}
+
+/** Reads signals from metrics pages. Keeps nothing of a pod from one page to the next. */
+export interface MetricsExtractor {
+  readonly type: string;
+  /** Signals of a page in Prometheus' text format, from a pod with these labels. The page may be changed afterwards. */
+  extract(page: Uint8Array, labels: Readonly<Record<string, string>>): Extraction | ExtractionFailure;
+}
