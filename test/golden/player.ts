@@ -5,12 +5,12 @@ import { blockIds } from "../../src/core/block-ids.ts";
 import type { RewriteMode } from "../../src/core/parser.ts";
 import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
-import { resolveParser } from "../../src/plugins/parsers/resolve-parser.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
 import { ExtProcMachine } from "../../src/protocol/ext-proc-machine.ts";
 import type { MachineOptions } from "../../src/protocol/machine-options.ts";
 import { CoreDriver } from "../../src/server/core-driver.ts";
+import { readingPlanOf } from "../../src/server/reading-plan.ts";
 import type { AnswerHeader, AnswerMessage, Answers, Case, Page, StreamAnswers } from "./cases.ts";
 import { decodeResponse, encodeRequest } from "./wire.ts";
 
@@ -55,17 +55,8 @@ class Play {
     this.#case = testCase;
     this.#driver = new CoreDriver({ compile: compilePlan, seed: 7, nowUs: () => this.#nowUs });
     const flags = testCase.flags ?? [];
-    const driver = this.#driver;
     this.#machineOptions = {
-      plan: () => {
-        const { plan } = driver.core;
-        return {
-          resolveParser: (path) => resolveParser(plan.parsers, path),
-          headerNames: plan.headerNames,
-          tokenizes: plan.tokenizes,
-          blockSizesTokens: driver.core.blockSizesTokens(),
-        };
-      },
+      plan: readingPlanOf(this.#driver),
       blockIds,
       newRequestId: randomUUID,
       rewrite,
@@ -77,7 +68,7 @@ class Play {
       ...OPTIONS,
       "disable-endpoint-subset-filter": flags.some((flag) => /^--disable-endpoint-subset-filter(=true)?$/.test(flag)),
     };
-    driver.load({ text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options });
+    this.#driver.load({ text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options });
   }
 
   run(): Played {
@@ -182,6 +173,7 @@ class PlayedStream {
             this.#key = decision.facts.key;
             this.#machine.onDecision(decision);
           },
+          blocks: (blockSizeTokens) => this.#machine.blocks(blockSizeTokens),
         });
       },
       responseStarted: (served) => driver.responseStarted(this.#key, served),
