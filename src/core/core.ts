@@ -15,26 +15,14 @@ import type {
   ResponseStarted,
 } from "./events.ts";
 import type { CompilePlan, Plan } from "./plan.ts";
-import type { PluginInstance, PluginLimits } from "./plugin.ts";
+import type { CoreLimits } from "./core-limits.ts";
+import { DEFAULT_CORE_LIMITS } from "./core-limits.ts";
+import type { PluginInstance } from "./plugin.ts";
 import type { Rejection } from "./rejection.ts";
 import type { RequestFacts } from "./request-facts.ts";
 import type { RunContext, RunResult } from "./request-run.ts";
 import { admitted, advance, resume } from "./request-run.ts";
 import { RequestState } from "./request-state.ts";
-
-/** Named limits of a core. */
-export interface CoreLimits extends PluginLimits {
-  /** Most requests between arrival and end; one more is refused. */
-  readonly requestsMax: number;
-  /** Decisions whose reasons are kept. */
-  readonly decisionsKept: number;
-}
-
-export const DEFAULT_CORE_LIMITS: CoreLimits = {
-  prefixIndexBytesMax: 256 * 1024 * 1024,
-  requestsMax: 100_000,
-  decisionsKept: 1024,
-};
 
 export interface CoreOptions {
   readonly env: Env;

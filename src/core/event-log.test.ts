@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fromBase64, toBase64 } from "./base64.ts";
 import { endLine, eventLine, headerLine, readHeader, readLine } from "./event-log.ts";
+import { DEFAULT_CORE_LIMITS } from "./core-limits.ts";
 import type { CoreEvent } from "./events.ts";
 
 describe("an event log", () => {
@@ -34,7 +35,7 @@ describe("an event log", () => {
     );
     expect(() => readLine('{"n":1', 12)).toThrow(/line 12/);
     expect(() => readLine("{}", 3)).toThrow(/line 3 is no event/);
-    expect(readHeader(headerLine(5)).seed).toBe(5);
+    expect(readHeader(headerLine(5, DEFAULT_CORE_LIMITS)).seed).toBe(5);
     expect(readLine(endLine({ events: 1, decisions: 2, hash: "x" }), 9)).toMatchObject({ kind: "end" });
   });
 });

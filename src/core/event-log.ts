@@ -1,3 +1,4 @@
+import type { CoreLimits } from "./core-limits.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
 import type { CoreEvent } from "./events.ts";
 import { EVENT_FORMAT_VERSION } from "./events.ts";
@@ -5,7 +6,7 @@ import { EVENT_FORMAT_VERSION } from "./events.ts";
 /**
  * Events as lines of JSON. The first line says what the log is, the last one what came of it:
  *
- *     {"format":"warmpath-events","version":1,"seed":7}
+ *     {"format":"warmpath-events","version":1,"seed":7,"limits":{...}}
  *     {"n":0,"atUs":0,"type":"configLoaded", ...}
  *     {"end":{"events":1,"decisions":0,"hash":"..."}}
  *
@@ -15,6 +16,8 @@ export interface LogHeader {
   readonly format: "warmpath-events";
   readonly version: number;
   readonly seed: number;
+  /** Limits of the core that ran: some of them change decisions. */
+  readonly limits: CoreLimits;
 }
 
 /** What the run came to. */
@@ -28,8 +31,8 @@ export type LogLine =
   | { readonly kind: "event"; readonly event: CoreEvent; readonly number: number }
   | { readonly kind: "end"; readonly end: LogEnd };
 
-export const headerLine = (seed: number): string =>
-  JSON.stringify({ format: "warmpath-events", version: EVENT_FORMAT_VERSION, seed } satisfies LogHeader);
+export const headerLine = (seed: number, limits: CoreLimits): string =>
+  JSON.stringify({ format: "warmpath-events", version: EVENT_FORMAT_VERSION, seed, limits } satisfies LogHeader);
 
 export const eventLine = (event: CoreEvent, number: number): string =>
   JSON.stringify({ n: number, ...event }, packWords);

@@ -1,4 +1,3 @@
-import type { CoreLimits } from "./core.ts";
 import { Core } from "./core.ts";
 import type { LogEnd } from "./event-log.ts";
 import { readHeader, readLine } from "./event-log.ts";
@@ -14,7 +13,6 @@ export interface Replayed extends LogEnd {
 
 export interface ReplayOptions {
   readonly compile: CompilePlan;
-  readonly limits?: Partial<CoreLimits>;
   /** Sees all notices, in order. */
   readonly emit?: (notice: Notice) => void;
 }
@@ -38,9 +36,9 @@ export class Replay {
   push(line: string): void {
     this.#line++;
     if (!this.#core) {
-      const { compile, limits, emit = () => undefined } = this.#options;
-      const env = { seed: readHeader(line).seed, emit };
-      this.#core = new Core({ env, compile, ...(limits && { limits }) });
+      const { compile, emit = () => undefined } = this.#options;
+      const { seed, limits } = readHeader(line);
+      this.#core = new Core({ env: { seed, emit }, compile, limits });
       return;
     }
     if (this.#recorded) throw new Error(`Cannot replay: line ${this.#line} follows the log's end`);

@@ -1,6 +1,7 @@
 import type { WriteStream } from "node:fs";
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
+import type { CoreLimits } from "../core/core-limits.ts";
 import type { CoreEvent } from "../core/events.ts";
 import type { LogEnd } from "../core/event-log.ts";
 import { endLine, eventLine, headerLine } from "../core/event-log.ts";
@@ -8,6 +9,7 @@ import { endLine, eventLine, headerLine } from "../core/event-log.ts";
 export interface EventRecorderOptions {
   readonly path: string;
   readonly seed: number;
+  readonly limits: CoreLimits;
   /** Most bytes of the log; recording stops there, and `problem` is told once. */
   readonly recordBytesMax: number;
   /** Most bytes that may wait for the disk; recording stops beyond. */
@@ -31,7 +33,7 @@ export class EventRecorder {
     this.#options = options;
     this.#stream = createWriteStream(options.path);
     this.#stream.on("error", (error) => this.#stop(error.message));
-    this.#write(headerLine(options.seed));
+    this.#write(headerLine(options.seed, options.limits));
   }
 
   record(event: CoreEvent, number: number): void {

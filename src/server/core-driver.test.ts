@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
 import type { Decision } from "../core/decision.ts";
 import { eventLine, headerLine, endLine } from "../core/event-log.ts";
 import type { Notice } from "../core/notices.ts";
@@ -11,7 +12,7 @@ const start = performance.now();
 const nowUs = () => Math.floor((performance.now() - start) * 1000);
 
 function setUp(extra: PluginInstance[] = [], more = {}) {
-  const lines = [headerLine(3)];
+  const lines = [headerLine(3, DEFAULT_CORE_LIMITS)];
   const compile = testCompiler(() => extra);
   const driver = new CoreDriver({
     compile,

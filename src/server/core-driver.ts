@@ -1,4 +1,4 @@
-import type { CoreLimits } from "../core/core.ts";
+import type { CoreLimits } from "../core/core-limits.ts";
 import { Core } from "../core/core.ts";
 import type { Decision } from "../core/decision.ts";
 import type { AskValue, ConfigSource, CoreEvent, EndCause, EndpointDescription, SignalRow } from "../core/events.ts";

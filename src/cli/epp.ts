@@ -1,0 +1,149 @@
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { Logger } from "pino";
+import { eppHelp, parseEppFlags } from "../config/epp-flags.ts";
+import type { EppFlags } from "../config/epp-flags.ts";
+import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
+import type { ConfigSource } from "../core/events.ts";
+import { EventRecorder } from "../observability/event-recorder.ts";
+import { createLog } from "../observability/log.ts";
+import { startMetricsServer } from "../observability/metrics-server.ts";
+import { createPoolMetrics } from "../observability/pool-metrics.ts";
+import { startExtProcServer } from "../server/ext-proc-server.ts";
+import type { LivePool } from "../server/live-pool.ts";
+import { startLivePool } from "../server/live-pool.ts";
+import { readingPlanOf } from "../server/reading-plan.ts";
+import type { TlsSource } from "../server/tls.ts";
+import { directoryTls, selfSignedTls } from "../server/tls.ts";
+import type { Command } from "./command.ts";
+
+const SEED_END = 2 ** 32;
+/** Most bytes of an event log. */
+const RECORD_BYTES_MAX = 16 * 1024 ** 3;
+
+/** `warmpath epp`: the picker behind Envoy, with the stock EPP's command line. */
+export const eppCommand: Command = {
+  name: "epp",
+  summary: "the Endpoint Picker: answers Envoy over ext_proc",
+  help: eppHelp(),
+  run,
+};
+
+async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parseEppFlags(argv, process.env);
+  if (!parsed.ok) {
+    process.stderr.write(`${parsed.errors.join("\n")}\nSee warmpath epp --help\n`);
+    return parsed.exitCode;
+  }
+  const { flags, warnings } = parsed;
+  const log = createLog(flags.verbosity);
+  for (const warning of warnings) log.warn(warning);
+  let running: Running;
+  try {
+    running = await start(flags, log);
+  } catch (error) {
+    log.fatal(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+  const [signal] = (await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")])) as unknown[];
+  // As stock: a second signal ends it at once.
+  for (const again of ["SIGTERM", "SIGINT"] as const) process.once(again, () => process.exit(1));
+  log.info({ signal }, "draining");
+  await running.drain();
+  log.info("stopped");
+  return 0;
+}
+
+interface Running {
+  /** Serves on for the drain timeout, then stops everything. */
+  drain(): Promise<void>;
+}
+
+async function start(flags: EppFlags, log: Logger): Promise<Running> {
+  const seed = flags.seed >= 0 ? flags.seed : randomInt(SEED_END);
+  const source = await configSource(flags);
+  const limits = { ...DEFAULT_CORE_LIMITS, prefixIndexBytesMax: flags.prefixIndexBytesMax };
+  const recorder = flags.recordEvents
+    ? new EventRecorder({
+        path: flags.recordEvents,
+        seed,
+        limits,
+        recordBytesMax: RECORD_BYTES_MAX,
+        problem: (message) => log.error(message),
+      })
+    : undefined;
+  const pool = await startLivePool({
+    source,
+    seed,
+    limits,
+    refreshMetricsIntervalMs: flags.refreshMetricsIntervalUs / 1000,
+    ...(recorder && { record: (event, number) => recorder.record(event, number) }),
+    problem: (message) => log.warn(message),
+  });
+  const tls = await tlsSource(flags, log);
+  const extProc = await startExtProcServer({
+    picker: pool.driver,
+    plan: readingPlanOf(pool.driver),
+    port: flags.grpcPort,
+    healthPort: flags.grpcHealthPort,
+    ...(tls && { tls }),
+    rewrite: flags.rewrite,
+    emitEndpointScores: flags.emitEndpointScores,
+    limits: serverLimits(flags),
+    drainTimeoutMs: flags.drainTimeoutUs / 1000,
+    failed: (error) => log.error({ err: error }, "a stream failed"),
+  });
+  const registry = createPoolMetrics(pool.driver, flags.poolName, flags.metricsStalenessThresholdUs);
+  const metrics = await startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
+  log.info({ seed, grpcPort: extProc.port, healthPort: extProc.healthPort, metricsPort: metrics.port }, "serving");
+  return {
+    async drain() {
+      // As stock, the metrics page goes first.
+      await metrics.stop();
+      await extProc.drain();
+      tls?.close();
+      await endRecord(recorder, pool);
+      await pool.stop();
+    },
+  };
+}
+
+/** The config's text, and the flags that change decisions. */
+async function configSource(flags: EppFlags): Promise<ConfigSource> {
+  const text = flags.configFile ? await readFile(flags.configFile, "utf8") : flags.configText;
+  return {
+    text,
+    options: {
+      ...(flags.configFile && { "config-file": flags.configFile }),
+      "pool-name": flags.poolName,
+      "pool-namespace": flags.poolNamespace,
+      "allow-experimental-plugins": flags.allowExperimentalPlugins,
+      "disable-endpoint-subset-filter": flags.disableEndpointSubsetFilter,
+    },
+  };
+}
+
+async function tlsSource(flags: EppFlags, log: Logger): Promise<TlsSource | undefined> {
+  if (!flags.secureServing) return undefined;
+  if (!flags.certPath) return selfSignedTls();
+  return directoryTls(flags.certPath, {
+    reload: flags.enableCertReload,
+    onReload: (error) => {
+      if (error) log.error(`Cannot take the new certificate, the old one stays: ${error.message}`);
+      else log.info("certificate read again");
+    },
+  });
+}
+
+const serverLimits = (flags: EppFlags) => ({
+  bodyBytesMax: flags.bodyBytesMax,
+  bodyBytesInFlightMax: flags.bodyBytesInFlightMax,
+  ...(flags.grpcMaxRecvMsgBytes > 0 && { receiveBytesMax: flags.grpcMaxRecvMsgBytes }),
+  ...(flags.grpcMaxSendMsgBytes > 0 && { sendBytesMax: flags.grpcMaxSendMsgBytes }),
+});
+
+async function endRecord(recorder: EventRecorder | undefined, { driver }: LivePool): Promise<void> {
+  const { decisionCount, decisionHash } = driver.core;
+  await recorder?.end({ events: driver.eventCount, decisions: decisionCount, hash: decisionHash });
+}
