@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const assets = /\.(html|css|svg|wasm)$/;
+const assets = /\.(html|css|js|svg|wasm)$/;
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
 try {

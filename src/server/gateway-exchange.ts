@@ -150,8 +150,7 @@ export class GatewayExchange {
       started: () => {
         this.#dropBody();
         if (decision.facts.bodyless) return new Map();
-        driver.responseStarted(key, target);
-        return driver.core.responseHeaders(key);
+        return driver.responseStarted(key, target);
       },
       firstByte: () => !decision.facts.bodyless && driver.responseFirstByte(key),
       done: (usage) => this.#end("natural", usage),

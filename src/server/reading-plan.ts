@@ -14,6 +14,8 @@ export function readingPlanOf(driver: CoreDriver): () => ReadingPlan {
       parsers = createParserTable(plan.parsers);
     }
     const { headerNames, tokenizes } = plan;
+    // Unread scrapes may change the block sizes.
+    if (tokenizes) driver.drain();
     return {
       resolveParser: (path) => parsers.resolve(path),
       headerNames,
