@@ -355,6 +355,15 @@ describe("request trailers", () => {
   });
 });
 
+describe("BUFFERED_PARTIAL requests", () => {
+  const config = { requestBodyMode: BODY_MODE.bufferedPartial, responseBodyMode: BODY_MODE.none };
+  it("are routed when they can be read, though they do not say end of stream before trailers", () => {
+    const run = scripted();
+    const answers = play(run, requestHeaders(PATH, { config }), requestBody(BODY), requestTrailers());
+    expect(answers).toMatchObject([{ kind: "requestHeaders" }, { kind: "requestBody" }, { kind: "requestTrailers" }]);
+  });
+});
+
 describe("BUFFERED requests", () => {
   const config = { requestBodyMode: BODY_MODE.buffered, responseBodyMode: BODY_MODE.buffered };
   it("have their headers answered at once and their route in the body's answer", () => {

@@ -183,9 +183,9 @@ export class ExtProcMachine {
     }
     this.#body.push(body);
     const mode = this.#requestBodyMode();
-    // Under BUFFERED the message is the whole body, and does not say end of stream when trailers follow.
-    if (message.endOfStream || mode === BODY_MODE.buffered) this.#bodyComplete(message.metadata);
-    else if (mode === BODY_MODE.bufferedPartial) this.#refuse(BODY_CUT_OFF);
+    // The buffered modes send one message, which does not say end of stream when trailers follow.
+    const only = mode === BODY_MODE.buffered || mode === BODY_MODE.bufferedPartial;
+    if (message.endOfStream || only) this.#bodyComplete(message.metadata, message.endOfStream);
   }
 
   #requestTrailers(message: TrailersMessage): void {
@@ -195,17 +195,19 @@ export class ExtProcMachine {
       return;
     }
     this.#trailersWait = true;
-    if (this.#phase === "reading") this.#bodyComplete(message.metadata);
+    if (this.#phase === "reading") this.#bodyComplete(message.metadata, true);
   }
 
-  #bodyComplete(metadata: StreamMetadata | undefined): void {
+  /** @param whole false when there may be more of the body than the proxy's buffer holds */
+  #bodyComplete(metadata: StreamMetadata | undefined, whole: boolean): void {
     const id = requestIdOf(this.#headers, this.#options.newRequestId);
     const empty = this.#headers.has(REQUEST_ID_HEADER);
     if (id.made && this.#headersSeen && (!empty || this.#config)) this.#requestIdToSet = id.value;
     const subset = readSubset(metadata) ?? (this.#config && readSubset(this.#headersMetadata));
     this.#whole = this.#body.takeWhole();
     const read = readRequest(this.#options, this.#headers, id.value, this.#whole, subset);
-    if ("code" in read) this.#refuse(read);
+    const cutOff = !whole && this.#requestBodyMode() === BODY_MODE.bufferedPartial;
+    if ("code" in read) this.#refuse(cutOff ? BODY_CUT_OFF : read);
     else this.#arrive(read);
   }
 

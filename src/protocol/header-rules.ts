@@ -55,6 +55,9 @@ export function pathOf(headers: HeaderValues): string {
   return DEFAULT_PATH;
 }
 
+/** Content-Length, spelled as the stock EPP spells it. */
+export const contentLength = (bytes: number): HeaderField => ({ key: "Content-Length", value: bytesOf(String(bytes)) });
+
 /** What the answer that routes a request sets. */
 export interface RouteHeaders {
   /** `ip:port` of each destination, best first, joined by commas. */
@@ -72,7 +75,7 @@ export interface RouteHeaders {
 /** Headers of that answer, in the stock EPP's order: destination, Content-Length, then the rest. */
 export function routeHeaders(route: RouteHeaders): readonly HeaderField[] {
   const fields: HeaderField[] = [{ key: DESTINATION_HEADER, value: bytesOf(route.destination) }];
-  if (route.contentLength > 0) fields.push({ key: "Content-Length", value: bytesOf(String(route.contentLength)) });
+  if (route.contentLength > 0) fields.push(contentLength(route.contentLength));
   const { passThrough, edits, requestId } = route;
   for (const [key, value] of passThrough ?? []) {
     if (SYSTEM_HEADERS.has(key) || edits.has(key) || (requestId !== undefined && key === REQUEST_ID_HEADER)) continue;

@@ -48,7 +48,7 @@ export const unroutableBodyMode = (mode: number): Rejection => ({
     "set processing_mode.request_body_mode of the ext_proc filter to FULL_DUPLEX_STREAMED or BUFFERED",
 });
 
-/** Under BUFFERED_PARTIAL the proxy sent only the beginning of a body. */
+/** Under BUFFERED_PARTIAL the proxy sent only the beginning of a body, and it can't be read. */
 export const BODY_CUT_OFF: Rejection = {
   code: "PayloadTooLarge",
   message: "cannot route by a part of a body: it is larger than the proxy's buffer under BUFFERED_PARTIAL",

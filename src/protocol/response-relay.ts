@@ -1,7 +1,7 @@
 import type { ResponseReader } from "../core/parser.ts";
 import type { BodyShare } from "./body-account.ts";
 import { ByteCollector, joined } from "./byte-collector.ts";
-import { isEventStream, relayedResponseHeaders } from "./header-rules.ts";
+import { contentLength, isEventStream, relayedResponseHeaders } from "./header-rules.ts";
 import {
   answer,
   BODY_MODE,
@@ -107,7 +107,10 @@ export class ResponseRelay {
     if (named !== body && !this.#share.takeFlowing(named.length)) return OVERFLOW;
     const mutation: BodyMutation | undefined = named === body ? undefined : { kind: "whole", body: named };
     const whole = this.#options.bodyMode === BODY_MODE.buffered;
-    return { messages: [answer("responseBody", { body: mutation })], complete: endOfStream || whole, overflow: false };
+    // Envoy has kept the headers, and answers 500 when their length does not fit the new body.
+    const setHeaders = whole && mutation ? [contentLength(named.length)] : [];
+    const answered = answer("responseBody", { setHeaders, body: mutation });
+    return { messages: [answered], complete: endOfStream || whole, overflow: false };
   }
 
   /** What was held back, as answers; its bytes are now counted as sent. */
