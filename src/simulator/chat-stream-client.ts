@@ -19,6 +19,11 @@ export interface ChatStreamAnswer {
   readonly servedBy: string;
   readonly wallTtftMs: number;
   readonly wallMs: number;
+  /**
+   * Real time between client and pod before the first token: from sending until the pod had the request, and from its
+   * first token to the client's. Connecting, proxies and whoever they ask; undefined when the server did not report it.
+   */
+  readonly wayMs: number | undefined;
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly outputTokens: number;
@@ -102,6 +107,7 @@ async function readAnswer(response: IncomingMessage, startMs: number): Promise<C
         servedBy: sim?.pod ?? (typeof servedBy === "string" ? servedBy : ""),
         wallTtftMs: (firstMs ?? endMs) - startMs,
         wallMs: endMs - startMs,
+        wayMs: sim && wayMs(sim, startMs, firstMs ?? endMs),
         promptTokens: usage?.prompt_tokens ?? 0,
         cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
         outputTokens: usage?.completion_tokens ?? 0,
@@ -117,6 +123,11 @@ async function readAnswer(response: IncomingMessage, startMs: number): Promise<C
     sim = chunk.sim ?? sim;
   }
   throw new Error("the stream ended before [DONE]");
+}
+
+function wayMs(sim: SimReport, startMs: number, firstMs: number): number {
+  const { timeOrigin } = performance;
+  return sim.received_at_ms - (timeOrigin + startMs) + (timeOrigin + firstMs - sim.first_token_at_ms);
 }
 
 /** The `data` of each server-sent event. */

@@ -35,6 +35,7 @@ export interface MultiTurnRun {
   readonly wallMs: number;
 }
 
+const NO_TIMES = { ttftMs: undefined, queueMs: undefined, wayMs: undefined };
 const TURN_MS_MAX_DEFAULT = 120_000;
 
 /**
@@ -101,7 +102,7 @@ async function play(turn: Turn, options: MultiTurnRunOptions): Promise<{ answer:
   } catch (error) {
     signal?.throwIfAborted();
     const wallMs = performance.now() - sentMs;
-    const nothing = { promptTokens: 0, cachedTokens: 0, outputTokens: 0, ttftMs: undefined, queueMs: undefined };
+    const nothing = { promptTokens: 0, cachedTokens: 0, outputTokens: 0, ...NO_TIMES };
     const cause = error instanceof Error ? error.message : String(error);
     return { answer: "", result: { ...common, error: cause, pod: "", wallTtftMs: wallMs, wallMs, ...nothing } };
   }

@@ -1,7 +1,7 @@
 import { createEngine, type Engine } from "../engine/engine.ts";
 import type { EngineSignals, EngineSink } from "../engine/engine-types.ts";
 import { INSTANT_STEP_TIME } from "../engine/step-time.ts";
-import { createModelClock, type ModelClock } from "./model-clock.ts";
+import { createModelClock, wallMs, type ModelClock } from "./model-clock.ts";
 import type { PodSettings } from "./pod-options.ts";
 import type { PodRequest } from "./pod-request.ts";
 import type { RequestStats } from "./request-stats.ts";
@@ -110,7 +110,10 @@ export class EngineHost {
       },
       token: (request, timeUs, index) => {
         request.emittedTokens = index + 1;
-        if (index === 0) request.firstTokenUs = timeUs;
+        if (index === 0) {
+          request.firstTokenUs = timeUs;
+          request.firstTokenWallMs = wallMs();
+        }
         this.#stats.token(request, timeUs, index);
         request.lastTokenUs = timeUs;
         this.#progressed.add(request);

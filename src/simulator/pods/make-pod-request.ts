@@ -52,6 +52,8 @@ export function makePodRequest(
     scheduledUs: 0,
     firstTokenUs: 0,
     lastTokenUs: 0,
+    receivedWallMs: 0,
+    firstTokenWallMs: 0,
     onProgress,
   };
 }

@@ -10,6 +10,9 @@ export interface ModelClock {
   realMs(modelUs: number): number;
 }
 
+/** Real time in Unix milliseconds with fractions: comparable between processes of one machine. */
+export const wallMs = (): number => performance.timeOrigin + performance.now();
+
 /** Slower than real time would only waste time, much faster the timers can't follow. */
 export const TIME_SCALE_MIN = 0.001;
 export const TIME_SCALE_MAX = 100;

@@ -20,7 +20,7 @@ export interface AnswerContext {
   readonly reportPod: string | undefined;
 }
 
-/** What `"sim"` holds; milliseconds of model time. */
+/** What `"sim"` holds; milliseconds of model time, but for the last two. */
 export interface SimReport {
   readonly pod: string;
   /** Arrival to first token. */
@@ -33,6 +33,9 @@ export interface SimReport {
   readonly prompt_tokens: number;
   readonly output_tokens: number;
   readonly preemptions: number;
+  /** Real time, Unix milliseconds: when the request was there, and when its first token came out. */
+  readonly received_at_ms: number;
+  readonly first_token_at_ms: number;
 }
 
 /** Text of the tokens from `from` to before `to`. */
@@ -135,6 +138,8 @@ function report({ request, reportPod }: AnswerContext): string {
     prompt_tokens: request.promptTokens,
     output_tokens: request.emittedTokens,
     preemptions: request.preemptions,
+    received_at_ms: request.receivedWallMs,
+    first_token_at_ms: request.firstTokenWallMs,
   };
   return `,"sim":${JSON.stringify(sim)}`;
 }

@@ -18,6 +18,9 @@ export interface PodRequest extends EngineRequest {
   scheduledUs: number;
   firstTokenUs: number;
   lastTokenUs: number;
+  /** Real time, Unix milliseconds: the body was there; the first token came out. 0 before. */
+  receivedWallMs: number;
+  firstTokenWallMs: number;
   /** Called after tokens came out, once for all that came at the same call of the engine. */
   onProgress(): void;
 }

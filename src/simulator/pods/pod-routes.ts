@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createBodyWriter, createStreamWriter, sendError } from "./answer-writer.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import { garbageMetrics, hugeMetrics, readFaults, type PodFaults } from "./faults.ts";
+import { wallMs } from "./model-clock.ts";
 import type { PodState } from "./pod-state.ts";
 import { makePodRequest, promptTokens } from "./make-pod-request.ts";
 import { METRICS_CONTENT_TYPE, metricsPage } from "./metrics-page.ts";
@@ -40,6 +41,7 @@ async function generate(
   const faults = pod.faults;
   if (faults.requests === "reset") return void request.socket.destroy();
   const body = await readBody(request, settings.bodyBytesMax);
+  const receivedWallMs = wallMs();
   if (faults.requests === "hang") return;
   if (faults.requests === "error") throw new ApiError(500, "InternalServerError", "A fault was asked for.");
   const params = parseGeneration(kind, body, settings);
@@ -48,6 +50,7 @@ async function generate(
   const responseId = `${kind === "chat" ? "chatcmpl" : "cmpl"}-${askedId(request) ?? id}`;
   let progress = (): void => {};
   const podRequest = makePodRequest(id, params, settings, () => progress());
+  podRequest.receivedWallMs = receivedWallMs;
   const refusal = host.refusal(podRequest);
   if (refusal) {
     pod.stats.refused++;

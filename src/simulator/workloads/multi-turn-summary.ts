@@ -15,6 +15,8 @@ export interface TurnResult {
   /** Sending to first token as the client saw it, with all that lies between. */
   readonly wallTtftMs: number;
   readonly wallMs: number;
+  /** Part of wallTtftMs that was spent between client and pod, either way; undefined when it was not reported. */
+  readonly wayMs: number | undefined;
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly outputTokens: number;
