@@ -1,0 +1,88 @@
+import type { ConfigSource } from "../core/events.ts";
+import type { ConfigDocument } from "./config-document.ts";
+import { readDocument } from "./config-document.ts";
+import { ConfigError, ProblemList, problemLine } from "./config-error.ts";
+import type { DataLayer } from "./data-layer.ts";
+import { readDataLayer } from "./data-layer.ts";
+import { createProducers, orderProducers } from "./data-order.ts";
+import { defaulted } from "./defaulting.ts";
+import type { PluginEntry } from "./plugin-entry.ts";
+import { PluginTable } from "./plugin-entry.ts";
+import type { ProfileBlueprint } from "./profiles.ts";
+import { readHandler, readProfiles } from "./profiles.ts";
+import { readDetector, readParsers } from "./references.ts";
+
+/** Options of a `ConfigSource` that the compiler reads, named as the flags. */
+export interface BlueprintOptions {
+  /** Name of the config in messages. */
+  readonly file: string;
+  readonly allowsExperimental: boolean;
+  readonly honoursSubset: boolean;
+}
+
+/** A config with everything decided and nothing made: what `compilePlan` builds, what a driver reads before it starts. */
+export interface Blueprint {
+  readonly options: BlueprintOptions;
+  /** In the order of the config, those that defaulting made last. */
+  readonly plugins: readonly PluginEntry[];
+  readonly profiles: readonly ProfileBlueprint[];
+  readonly handler: PluginEntry;
+  /** In the order of their data. */
+  readonly producers: readonly PluginEntry[];
+  readonly parsers: readonly PluginEntry[];
+  readonly saturationDetector: PluginEntry;
+  readonly dataLayer: DataLayer;
+  /** What is old in the config, one line each, with its place. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads a config and decides everything: types, parameters, defaults in the stock's order (`spec/epp-core.md` 4.4),
+ * references, data. Throws a ConfigError with all that is wrong.
+ */
+export function readBlueprint(source: ConfigSource): Blueprint {
+  const options = optionsOf(source);
+  const problems = new ProblemList();
+  const document = readDocument(source.text, problems);
+  const blueprint = document && build(document, options, problems);
+  if (!blueprint || problems.problems.length > 0) throw new ConfigError(options.file, problems.problems);
+  return blueprint;
+}
+
+function build(written: ConfigDocument, options: BlueprintOptions, problems: ProblemList): Blueprint | undefined {
+  checkUnbuilt(written, problems);
+  const table = new PluginTable(written, problems, options.allowsExperimental);
+  const document = defaulted(written, table);
+  const profiles = readProfiles(document, table, problems);
+  const handler = readHandler(document, table, problems);
+  const parsers = readParsers(document, table, problems);
+  const saturationDetector = readDetector(document, table, problems);
+  const before = problems.problems.length;
+  const dataLayer = readDataLayer(document, table, problems);
+  // Where a plugin is missing, so is what it would produce: data is looked at only when all are there.
+  const complete = table.complete && problems.problems.length === before;
+  const producers = complete && createProducers(document, table, problems) && orderProducers(document, table, problems);
+  if (!handler || !saturationDetector || !producers) return undefined;
+  const warnings = problems.warnings.map((warning) => problemLine(options.file, warning));
+  const { entries: plugins } = table;
+  return { options, plugins, profiles, handler, producers, parsers, saturationDetector, dataLayer, warnings };
+}
+
+function optionsOf({ options }: ConfigSource): BlueprintOptions {
+  const file = options["config-file"];
+  return {
+    file: typeof file === "string" && file !== "" ? file : "config",
+    allowsExperimental: options["allow-experimental-plugins"] === true,
+    honoursSubset: options["disable-endpoint-subset-filter"] !== true,
+  };
+}
+
+/** Parts of the language that are known and not built yet: refused by name. */
+function checkUnbuilt({ root, gates, dataLayer }: ConfigDocument, problems: ProblemList): void {
+  if (gates.flowControl) problems.found(root, ["featureGates"], "no gate flowControl: it is not built in this release");
+  const { peerDiscovery, crossReplicaSyncerPluginRef } = dataLayer;
+  if (peerDiscovery) problems.found(root, ["dataLayer", "peerDiscovery"], "nothing: it is not built in this release");
+  if (crossReplicaSyncerPluginRef !== "") {
+    problems.found(root, ["dataLayer", "crossReplicaSyncerPluginRef"], "nothing: it is not built in this release");
+  }
+}

@@ -1,0 +1,65 @@
+import type { PluginPoint } from "../core/plugin.ts";
+import { UNBUILT_TYPES } from "../plugins/known-types.ts";
+import type { ConfigDocument } from "./config-document.ts";
+import type { ProblemList } from "./config-error.ts";
+import { hint } from "./config-error.ts";
+import type { ConfigMap, ConfigPath } from "./config-node.ts";
+import { placeOf } from "./config-node.ts";
+import type { PluginEntry, PluginTable } from "./plugin-entry.ts";
+
+const POINT_TEXT: Partial<Record<PluginPoint, string>> = {
+  parser: "a parser",
+  saturationDetector: "a saturation detector",
+  dataSource: "a data source",
+  extractor: "an extractor",
+  discovery: "an endpoint discovery",
+};
+
+/** Looks up what references name, with a problem for each that names nothing or the wrong thing. */
+export class References {
+  readonly #root: ConfigMap;
+  readonly #table: PluginTable;
+  readonly #problems: ProblemList;
+
+  constructor(root: ConfigMap, table: PluginTable, problems: ProblemList) {
+    this.#root = root;
+    this.#table = table;
+    this.#problems = problems;
+  }
+
+  /** The plugin of a name, when there is one that takes part at `point` (any plugin when none is given). */
+  find(name: string, path: ConfigPath, point?: PluginPoint): PluginEntry | undefined {
+    const entry = this.#table.get(name);
+    if (!this.#table.has(name)) this.#undefined(name, path);
+    else if (entry && point && !entry.definition.points.includes(point)) {
+      this.#tell(path, `found "${name}" of type ${entry.definition.type}, expected ${POINT_TEXT[point]}`);
+      return undefined;
+    }
+    return entry;
+  }
+
+  #undefined(name: string, path: ConfigPath): void {
+    if (name === "") this.#tell(path, "found nothing, expected the name of a plugin");
+    else if (name in UNBUILT_TYPES)
+      this.#tell(path, `found "${name}", which this release does not build yet, expected another`);
+    else this.#tell(path, `found "${name}", expected a plugin that is declared${hint(name, this.#table.names())}`);
+  }
+
+  #tell(path: ConfigPath, text: string): void {
+    this.#problems.at(placeOf(this.#root, path), path, text);
+  }
+}
+
+/** The parsers, in the order in which they are asked. */
+export function readParsers(document: ConfigDocument, table: PluginTable, problems: ProblemList): PluginEntry[] {
+  const references = new References(document.root, table, problems);
+  return document.requestHandler.parsers.flatMap(({ pluginRef }, i) => {
+    return references.find(pluginRef, ["requestHandler", "parsers", i, "pluginRef"], "parser") ?? [];
+  });
+}
+
+export function readDetector(document: ConfigDocument, table: PluginTable, problems: ProblemList) {
+  const name = document.flowControl.saturationDetector!.pluginRef;
+  const path = ["flowControl", "saturationDetector", "pluginRef"];
+  return new References(document.root, table, problems).find(name, path, "saturationDetector");
+}

@@ -1,0 +1,58 @@
+import type { PluginDefinition } from "../core/plugin.ts";
+import { coreMetricsExtractor } from "./data-layer/core-metrics-extractor.ts";
+import { fileDiscovery } from "./data-layer/file-discovery.ts";
+import { metricsDataSource } from "./data-layer/metrics-data-source.ts";
+import { defineParser } from "./define.ts";
+import { utilizationDetector } from "./flow-control/utilization-detector.ts";
+import { anthropicParser } from "./parsers/anthropic-parser.ts";
+import { openaiParser } from "./parsers/openai-parser.ts";
+import { passthroughParser } from "./parsers/passthrough-parser.ts";
+import { vllmhttpParser } from "./parsers/vllmhttp-parser.ts";
+import { maxScorePicker } from "./pickers/max-score-picker.ts";
+import { randomPicker } from "./pickers/random-picker.ts";
+import { approxPrefixCacheProducer } from "./producers/approx-prefix-cache-producer.ts";
+import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
+import { tokenProducer } from "./producers/token-producer.ts";
+import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
+import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
+import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.ts";
+import { noHitLruScorer } from "./scorers/no-hit-lru-scorer.ts";
+import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
+import { queueScorer } from "./scorers/queue-scorer.ts";
+import { runningRequestsSizeScorer } from "./scorers/running-requests-size-scorer.ts";
+import { tokenLoadScorer } from "./scorers/token-load-scorer.ts";
+
+/** Every plugin type that a config can name: one line each. */
+export const PLUGINS: readonly PluginDefinition[] = [
+  activeRequestScorer,
+  kvCacheUtilizationScorer,
+  noHitLruScorer,
+  prefixCacheScorer,
+  queueScorer,
+  runningRequestsSizeScorer,
+  tokenLoadScorer,
+  maxScorePicker,
+  randomPicker,
+  singleProfileHandler,
+  approxPrefixCacheProducer,
+  inflightLoadProducer,
+  tokenProducer,
+  utilizationDetector,
+  metricsDataSource,
+  coreMetricsExtractor,
+  fileDiscovery,
+  defineParser(openaiParser),
+  defineParser(anthropicParser),
+  defineParser(vllmhttpParser),
+  defineParser(passthroughParser),
+];
+
+const byName = new Map(
+  PLUGINS.flatMap((plugin) => [plugin.type, ...(plugin.aliases ?? [])].map((name) => [name, plugin])),
+);
+
+/** The plugin type of a name or of an older one; undefined when there is none. */
+export const pluginType = (name: string): PluginDefinition | undefined => byName.get(name);
+
+/** All names that `pluginType` knows. */
+export const pluginTypeNames = (): Iterable<string> => byName.keys();
