@@ -200,6 +200,28 @@ describe("too few blocks", () => {
     expect(only("finished").map((line) => line[2])).toEqual(["c", "a", "b"]);
   });
 
+  it("put the preempted request before those that waited already", () => {
+    const { engine, sink, only } = start({ gpuBlocks: 9, modelLenTokensMax: 32, seqsMax: 2 });
+    engine.submit(0, requestOf("a", ids(12), ids(12, 900)));
+    engine.submit(0, requestOf("b", ids(12, 200), ids(12, 950)));
+    engine.submit(0, requestOf("c", ids(3, 300), [1]));
+    drain(engine, sink);
+    expect(only("preempted").map((line) => line[2])).toEqual(["b"]);
+    expect(only("scheduled").map((line) => line[2])).toEqual(["a", "b", "b", "c"]);
+  });
+
+  it("let no request in within the step that preempted one", () => {
+    // b's generated blocks can't be hit, so there would be room at once for its prompt and a first small chunk.
+    const few = { gpuBlocks: 17, modelLenTokensMax: 64, longPrefillTokensMax: 4, cacheGeneratedTokens: false };
+    const { engine, sink, only } = start(few);
+    engine.submit(0, requestOf("a", ids(12), ids(28, 900)));
+    engine.submit(0, requestOf("b", ids(12, 200), ids(28, 950)));
+    drain(engine, sink);
+    const [preempted] = only("preempted");
+    const resumed = only("scheduled").find((line) => line[4])!;
+    expect(Number(resumed[1])).toBeGreaterThan(Number(preempted[1]));
+  });
+
   it("make the first of the queue wait, and all behind it", () => {
     const { engine, sink, only } = start({ gpuBlocks: 9, modelLenTokensMax: 32, batchedTokensMax: 64 });
     engine.submit(0, requestOf("a", ids(20), [1, 2]));

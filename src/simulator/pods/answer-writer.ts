@@ -57,7 +57,7 @@ export function createStreamWriter(
     return !behind;
   };
   const taken = (error?: Error | null): void => {
-    if (error || !behind || response.writableLength > 0) return;
+    if (error || !behind || response.writableLength > 0 || response.destroyed) return;
     behind = false;
     const to = request.emittedTokens;
     if (to > sentTokens) write(tokensEvent(context, sentTokens, to), to);

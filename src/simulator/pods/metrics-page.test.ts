@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { capturedMetrics } from "../test-support/captures.ts";
-import { get, post, startTinyPod } from "../test-support/small-pod.ts";
+import { FROZEN_STEP, get, post, startTinyPod } from "../test-support/small-pod.ts";
 import { formatNumber } from "./metrics-text.ts";
 import type { Pod } from "./pod.ts";
 
@@ -124,7 +124,7 @@ describe("the metrics page", () => {
   });
 
   it("shows running and waiting requests and the KV use while they are there", async () => {
-    const busy = await startTinyPod({ timeScale: 100, engine: { seqsMax: 2 } });
+    const busy = await startTinyPod({ timeScale: 1, engine: { seqsMax: 2, stepTime: FROZEN_STEP } });
     const abort = new AbortController();
     for (let i = 0; i < 5; i++) {
       const body = JSON.stringify({ prompt: `${i} ${"word ".repeat(100)}`, max_tokens: 50, stream: true });
@@ -157,7 +157,11 @@ describe("the metrics page", () => {
   });
 
   it("names the adapters of running and of waiting requests, the latest combination last", async () => {
-    const busy = await startTinyPod({ timeScale: 100, loraAdapters: ["a", "b"], engine: { seqsMax: 1 } });
+    const busy = await startTinyPod({
+      timeScale: 1,
+      loraAdapters: ["a", "b"],
+      engine: { seqsMax: 1, stepTime: FROZEN_STEP },
+    });
     const abort = new AbortController();
     await get(busy, "/metrics");
     for (const model of ["a", "b"]) {

@@ -81,6 +81,8 @@ async function serve(state: PodState, request: IncomingMessage, response: Server
   const path = (request.url ?? "/").split("?", 1)[0];
   const method = request.method ?? "GET";
   const methods = POD_ROUTES[path];
+  // Writing to a client that went away is no error of the pod's; its request is aborted at "close".
+  response.on("error", () => {});
   response.once("finish", () => state.countAnswer(methods ? path : "none", method, response.statusCode));
   try {
     const route = methods?.[method];

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from "node:net";
+import type { StepTime } from "../engine/step-time.ts";
 import { startPods, type PodFleet, type PodsOptions } from "../pods/start-pods.ts";
 import type { Pod } from "../pods/pod.ts";
 
@@ -13,6 +14,9 @@ export async function startTinyPod(options: PodsOptions = {}): Promise<Pod> {
   });
   return fleet.pods[0];
 }
+
+/** A step that outlasts any test: what was scheduled first stays, all else waits. */
+export const FROZEN_STEP: StepTime = { aUs: 600_000_000, bUs: 0, qUs: 0, cUs: 0, dUs: 0 };
 
 export interface Answer {
   readonly status: number;
