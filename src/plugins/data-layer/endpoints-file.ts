@@ -1,10 +1,13 @@
 import { LineCounter, type Document, type Node, isAlias, isMap, isScalar, isSeq, parseAllDocuments } from "yaml";
 import type { EndpointDescription } from "../../core/events.ts";
+import { isNestedDeeper } from "./yaml-nesting.ts";
 
 /** Most bytes of an endpoints file, as stock. */
 export const ENDPOINTS_FILE_BYTES_MAX = 1 << 20;
 /** Most errors of one file that are told; the rest is counted. */
 const ERRORS_MAX = 50;
+/** Most levels of nesting. */
+const NESTING_MAX = 64;
 /** Most maps that are looked through, one merged into the other. */
 const MERGE_DEPTH_MAX = 8;
 /** Most characters of a value that an error shows. */
@@ -91,6 +94,8 @@ class Reader {
   }
 
   #parse() {
+    if (isNestedDeeper(this.#text, NESTING_MAX))
+      throw new FatalError(`Cannot read ${this.#name}: it is nested more than ${NESTING_MAX} levels deep`);
     try {
       // YAML 1.1 is what the stock picker reads: `port: 010` and `name: yes` are no text there.
       return parseAllDocuments(this.#text, {
@@ -98,10 +103,10 @@ class Reader {
         version: "1.1",
         uniqueKeys: false,
         logLevel: "silent",
+        prettyErrors: false,
         customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !tag.tag.endsWith(":timestamp")),
       });
     } catch (error) {
-      // The parser calls itself for each level of nesting.
       throw new FatalError(
         `Cannot read ${this.#name}: not YAML: ${error instanceof Error ? error.message : "unknown"}`,
       );

@@ -1,0 +1,122 @@
+import { ENDPOINTS_MAX } from "../core/endpoints.ts";
+import type { MetricsExtractor } from "../plugins/data-layer/metrics-extractor.ts";
+import { METRICS_DATA_SOURCE } from "../plugins/data-layer/metrics-data-source.ts";
+import { EndpointScraper, type PlacedEndpoint, type ScrapeSink } from "./endpoint-scraper.ts";
+import { PageBuffers } from "./page-buffers.ts";
+import type { ScrapeTarget, ScrapeTls } from "./scrape-connection.ts";
+
+export interface MetricsScraperOptions {
+  readonly extractors: readonly MetricsExtractor[];
+  /** Path of the metrics pages. Default /metrics. */
+  readonly path?: string;
+  /** Port of the metrics pages in place of the endpoints' own. */
+  readonly port?: number | undefined;
+  /** Present: pages come over https. */
+  readonly tls?: ScrapeTls | undefined;
+  /** Time between two polls of one endpoint (`scrapePeriodMs`). Default 50. */
+  readonly periodMs?: number;
+  /** Most time from the start of a poll to the end of its page. Default 1000. */
+  readonly pollTimeoutMs?: number;
+  /** Most bytes of one page; a longer one is refused. Default 8 MiB. */
+  readonly pageBytesMax?: number;
+  /** Most bytes of buffers for pages being read, of all endpoints; polls beyond it fail. Default 64 MiB. */
+  readonly pageBytesInFlightMax?: number;
+}
+
+/** How many scrapes went which way since the start. */
+export interface ScrapeCounts {
+  rows: number;
+  poll: number;
+  extract: number;
+}
+
+/** Scrapes metrics pages of endpoints, each on a connection and a ticker of its own. */
+export interface MetricsScraper {
+  /** Type of the data source, by which the stock picker counts errors. */
+  readonly sourceType: string;
+  readonly counts: Readonly<ScrapeCounts>;
+  /** Begins to scrape an endpoint; ends what was scraped for its slot. */
+  add(endpoint: PlacedEndpoint): void;
+  /** Ends scraping for a slot. */
+  remove(slot: number): void;
+  /** Changes the labels of the slot's endpoint. */
+  update(slot: number, labels: Readonly<Record<string, string>>): void;
+  /** Ends all scraping and closes all connections. */
+  stop(): void;
+}
+
+/** Each endpoint starts this share of a period after the one before: the polls spread evenly however many there are. */
+const STAGGER = 0.618_033_988_749_895;
+
+/**
+ * Makes a scraper. It asks for plain text without Accept and Accept-Encoding headers, follows no redirect, and takes
+ * any status but 200 for an error. A pod that hangs, closes or answers nonsense costs an error each poll and a new
+ * connection; its earlier signals hold.
+ */
+export function createMetricsScraper(options: MetricsScraperOptions, sink: ScrapeSink): MetricsScraper {
+  const { extractors, periodMs = 50, pollTimeoutMs = 1000 } = options;
+  const { pageBytesMax = 8 << 20, pageBytesInFlightMax = 64 << 20 } = options;
+  const buffers = new PageBuffers({ pageBytesMax, pageBytesInFlightMax });
+  const scrapers = new Map<number, EndpointScraper>();
+  const counts: ScrapeCounts = { rows: 0, poll: 0, extract: 0 };
+  const counted: ScrapeSink = {
+    onRow(row) {
+      counts.rows++;
+      sink.onRow(row);
+    },
+    onError(kind, endpoint, cause) {
+      counts[kind]++;
+      sink.onError(kind, endpoint, cause);
+    },
+  };
+  let added = 0;
+
+  const remove = (slot: number) => {
+    scrapers.get(slot)?.stop();
+    scrapers.delete(slot);
+  };
+  return {
+    sourceType: METRICS_DATA_SOURCE,
+    counts,
+    add(endpoint) {
+      remove(endpoint.slot);
+      if (scrapers.size === ENDPOINTS_MAX) {
+        counted.onError(
+          "poll",
+          endpoint,
+          `Cannot scrape ${endpoint.id}: ${ENDPOINTS_MAX} endpoints are scraped already`,
+        );
+        return;
+      }
+      const target = targetOf(endpoint, options);
+      const scraper = new EndpointScraper(endpoint, target, { periodMs, pollTimeoutMs, extractors }, buffers, counted);
+      scrapers.set(endpoint.slot, scraper);
+      added++;
+      scraper.start(((added * STAGGER) % 1) * periodMs);
+    },
+    remove,
+    update(slot, labels) {
+      const scraper = scrapers.get(slot);
+      if (scraper) scraper.endpoint = { ...scraper.endpoint, labels };
+    },
+    stop() {
+      for (const slot of scrapers.keys()) remove(slot);
+    },
+  };
+}
+
+function targetOf(endpoint: PlacedEndpoint, { path = "/metrics", port, tls }: MetricsScraperOptions): ScrapeTarget {
+  const colon = endpoint.metricsHost.lastIndexOf(":");
+  const host = endpoint.metricsHost.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const place =
+    port === undefined
+      ? { host, port: Number(endpoint.metricsHost.slice(colon + 1)) }
+      : { host: endpoint.address, port };
+  return { ...place, path: encodePath(path), tls };
+}
+
+/** A path as Go's url.URL writes it: `?` and `#` belong to the path. */
+function encodePath(path: string): string {
+  const encoded = encodeURI(path).replace(/[?#]/g, encodeURIComponent);
+  return encoded.startsWith("/") ? encoded : `/${encoded}`;
+}

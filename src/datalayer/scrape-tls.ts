@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
+import type { MetricsDataSourceParams } from "../plugins/data-layer/metrics-data-source.ts";
+import type { ScrapeTls } from "./scrape-connection.ts";
+
+/**
+ * TLS of the scraper from the parameters of metrics-data-source: undefined for plain HTTP. As stock, the authorities
+ * are not read when certificates go unchecked. Rejects when a file can't be read or holds no certificate or key.
+ */
+export async function readScrapeTls(params: MetricsDataSourceParams): Promise<ScrapeTls | undefined> {
+  const { scheme, insecureSkipVerify, caCertPath, clientCertPath, clientKeyPath } = params;
+  if (scheme === "http") return undefined;
+  const ca = insecureSkipVerify || caCertPath === "" ? undefined : await readPem("caCertPath", caCertPath);
+  const client =
+    clientCertPath === ""
+      ? {}
+      : { cert: await readPem("clientCertPath", clientCertPath), key: await readPem("clientKeyPath", clientKeyPath) };
+  try {
+    createSecureContext({ ...(ca !== undefined && { ca }), ...client });
+  } catch (error) {
+    const files = [caCertPath, clientCertPath, clientKeyPath].filter((path) => path !== "").join(", ");
+    throw new Error(`Cannot use the certificates of metrics-data-source (${files}): ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return { insecureSkipVerify, ...(ca !== undefined && { ca }), ...client };
+}
+
+async function readPem(parameter: string, path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read ${parameter} ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  if (!text.includes("-----BEGIN ")) throw new Error(`Cannot use ${parameter} ${path}: it holds no PEM block`);
+  return text;
+}
