@@ -120,7 +120,7 @@ export class ExtProcMachine {
    * undefined when there is nothing to cut (any more).
    */
   blocks(blockSizeTokens: number): BlockedPrompts | undefined {
-    const prompts = this.#phase === "deciding" ? this.#read?.parsed?.prompts() : undefined;
+    const prompts = this.#read?.parsed?.prompts();
     return prompts && this.#options.blockIds(prompts, [blockSizeTokens]).blocks[0];
   }
 
@@ -138,6 +138,11 @@ export class ExtProcMachine {
     const noBodyComes = this.#responseStarted && this.#config?.responseBodyMode === BODY_MODE.none;
     if (how === "error") this.#tellEnd("error");
     else this.#tellEnd(noBodyComes ? "natural" : "client-disconnect");
+    // Whoever still holds the machine holds no body with it.
+    this.#phase = "abandoned";
+    this.#read = undefined;
+    this.#whole = undefined;
+    this.#body = new ByteCollector();
     this.#share.close();
   }
 
@@ -224,6 +229,7 @@ export class ExtProcMachine {
     const request = { decision, picked, read, body, headers: this.#headers, requestId: this.#requestIdToSet };
     const messages = routeAnswer(request, form, this.#options);
     this.#phase = "routed";
+    this.#read = undefined;
     this.#whole = undefined;
     this.#share.give(body.length);
     for (const message of messages) this.#share.hold(bodyBytesOf(message));

@@ -7,6 +7,7 @@ import {
   BODY_MODE,
   type BodyMessage,
   type BodyMutation,
+  type HeaderField,
   type HeadersMessage,
   type OutgoingMessage,
 } from "./messages.ts";
@@ -42,6 +43,10 @@ export class ResponseRelay {
   readonly #share: BodyShare;
   /** Body of an answer that is held back until it is whole. */
   #held = new ByteCollector();
+  /** True when a body message, be it empty, is held back. */
+  #holds = false;
+  /** Headers of the response so far, by key as received: a second message of headers adds to the first (recorded). */
+  readonly #headers = new Map<string, HeaderField>();
   #streaming: boolean;
   #reader: ResponseReader | undefined;
 
@@ -64,8 +69,10 @@ export class ResponseRelay {
     const { rename, bodyMode } = this.#options;
     // Elsewhere Envoy itself drops the length of a body that may change.
     const resized = rename !== undefined && (bodyMode === BODY_MODE.streamed || bodyMode === BODY_MODE.bufferedPartial);
+    if (this.#headers.size > RELAYED_HEADERS_MAX) this.#headers.clear();
+    for (const field of message.headers) this.#headers.set(field.key, field);
     const answered = answer("responseHeaders", {
-      setHeaders: message.overLimit === undefined ? relayedResponseHeaders(message.headers, edits) : [],
+      setHeaders: message.overLimit === undefined ? relayedResponseHeaders([...this.#headers.values()], edits) : [],
       removeHeaders: resized ? ["content-length"] : [],
     });
     return { messages: [answered], complete: message.endOfStream, overflow: false };
@@ -80,6 +87,7 @@ export class ResponseRelay {
       if (this.#held.length + body.length <= bodyBytesMax && this.#share.hasRoom(body.length)) {
         this.#share.hold(body.length);
         this.#held.push(body);
+        this.#holds = true;
         return endOfStream ? done(this.#flush(true)) : NOTHING;
       }
       // Too big to be held back: from here on it passes as it comes.
@@ -90,7 +98,7 @@ export class ResponseRelay {
   }
 
   trailers(): Relayed {
-    return done([...(this.#held.length > 0 ? this.#flush(false) : []), { kind: "responseTrailers" }]);
+    return done([...(this.#holds ? this.#flush(false) : []), { kind: "responseTrailers" }]);
   }
 
   #pass(before: OutgoingMessage[], body: Uint8Array, endOfStream: boolean): Relayed {
@@ -117,6 +125,8 @@ export class ResponseRelay {
   #flush(endOfStream: boolean): readonly OutgoingMessage[] {
     const { length } = this.#held;
     const pieces = this.#held.takePieces();
+    this.#holds = false;
+    if (length === 0) return chunkAnswers(NO_BYTES, endOfStream);
     if (!this.#options.rename) return bodyAnswers("responseBody", pieces, endOfStream);
     const named = this.#named(joined(pieces));
     this.#share.give(length);
@@ -130,6 +140,9 @@ export class ResponseRelay {
   }
 }
 
+/** Distinct headers of one response that are remembered from one message of headers to the next. */
+const RELAYED_HEADERS_MAX = 1000;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 const NOTHING: Relayed = { messages: [], complete: false, overflow: false };
 const OVERFLOW: Relayed = { messages: [], complete: false, overflow: true };
 const done = (messages: readonly OutgoingMessage[]): Relayed => ({ messages, complete: true, overflow: false });

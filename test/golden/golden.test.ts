@@ -56,7 +56,7 @@ function isRewritten(testCase: Case, stream: string, body: Buffer | undefined): 
   );
   const target = testCase.steps
     .flatMap((s) => (s.send === stream ? (s.message?.request_headers?.headers ?? []) : []))
-    .filter(([key]) => key === "x-llm-d-model-name-rewrite" || key === "x-gateway-model-name-rewrite");
+    .filter(([key]) => /^x-(llm-d|gateway)-model-name-rewrite$/i.test(key));
   if (!body || target.length === 0) return false;
   const was = JSON.parse(sent.toString("utf8")) as Record<string, unknown>;
   const is = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
