@@ -1,0 +1,41 @@
+import type { PlacedEndpoint, ScrapeErrorKind } from "../datalayer/endpoint-scraper.ts";
+
+/** Failures in a row before one is told: one lost poll is no news. */
+const FAILURES_TOLD = 3;
+
+interface Failures {
+  /** Whose they are: a slot used again starts anew. */
+  readonly id: string;
+  count: number;
+}
+
+/**
+ * Tells of endpoints whose metrics do not come or lack something: once when it begins, not at each of twenty polls a
+ * second. A pod that did not answer is told again when it had answered in between; what a page lacks is told once.
+ */
+export class ScrapeProblems {
+  readonly #problem: (message: string) => void;
+  /** Failures in a row by slot; as many as endpoints, at most. */
+  readonly #failures: Readonly<Record<ScrapeErrorKind, Map<number, Failures>>> = {
+    poll: new Map(),
+    extract: new Map(),
+  };
+
+  constructor(problem: (message: string) => void) {
+    this.#problem = problem;
+  }
+
+  /** A page was read. */
+  went(slot: number): void {
+    if (this.#failures.poll.size > 0) this.#failures.poll.delete(slot);
+  }
+
+  failed(kind: ScrapeErrorKind, { slot, id, metricsHost }: PlacedEndpoint, cause: string): void {
+    const known = this.#failures[kind].get(slot);
+    const failures = known?.id === id ? known : { id, count: 0 };
+    this.#failures[kind].set(slot, failures);
+    if (++failures.count !== FAILURES_TOLD) return;
+    const what = kind === "poll" ? "Cannot read metrics" : "Cannot find all signals in metrics";
+    this.#problem(`${what} of ${id} at ${metricsHost}: ${cause}; what was known of it stays`);
+  }
+}
