@@ -11,7 +11,7 @@ import { findEnvoy } from "../server/demo/envoy-process.ts";
 import { runDemoPart } from "../server/demo/run-part.ts";
 import type { Command } from "./command.ts";
 
-const TIME_SCALE = 0.15;
+const TIME_SCALE = 0.125;
 const PORT = 8484;
 
 const help = `
@@ -28,7 +28,7 @@ fetched), else through the built-in gateway. The result says which.
   --once            ends after the run; without it the page is served until Ctrl-C
   --json            prints the result as one line of JSON, the last of standard output
   --time-scale S    real seconds that one second of the engines takes (default ${TIME_SCALE}: both fleets end in about
-                    40 s); TTFT is always in the engines' own time
+                    30 s); TTFT is always in the engines' own time
   --seed N          seed of prompts, answers, think times and draws (default 1)
   --via WAY         envoy, gateway or auto (default auto)
   --host ADDRESS    where the page listens (default 127.0.0.1)
@@ -164,6 +164,7 @@ function openBrowser(url: string): void {
 
 /** Two bars on a terminal's standard error; nothing when it is piped. */
 function progressBars(): { take(event: DemoEvent): void; stop(): void } {
+  if (!process.stderr.isTTY) return { take: () => undefined, stop: () => undefined };
   const format = "{fleet} {bar} {value}/{total}  hit rate {rate}";
   const multi = new MultiBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
   const bars = new Map<FleetName, SingleBar>();

@@ -51,7 +51,7 @@ export type DemoEvent =
       readonly failed: boolean;
       /** Model time. */
       readonly ttftMs: number;
-      /** Real time that was spent outside the engine before the first token. */
+      /** Real time that the request and its first token were on their way between client and pod. */
       readonly pickerMs: number;
     }
   | { readonly type: "decision"; readonly fleet: FleetName; readonly decision: DecisionView }
@@ -65,7 +65,10 @@ export interface FleetResult {
   readonly failed: number;
   readonly outputTokens: number;
   readonly wallSeconds: number;
-  /** CPU of the picker's process a request, scrapes included, in real milliseconds. */
+  /**
+   * CPU of the picker's process a request in real milliseconds: the decision, each streamed token that passes through it,
+   * and its share of the scrapes.
+   */
   readonly pickerCpuMs: number;
   readonly pods: readonly { readonly pod: string; readonly hitRate: number; readonly requests: number }[];
 }
@@ -77,8 +80,8 @@ export interface DemoResult {
   /** Requests that each fleet answered or failed. */
   readonly requests: number;
   /**
-   * Real, unscaled milliseconds from sending to the first token that were not the engine's: client, proxy, picker,
-   * loopback and timers.
+   * Real, unscaled milliseconds between client and pod, both ways, up to the first token: connecting, the proxy, the
+   * picker. Neither the engine's time nor the pod's tokeniser is in it.
    */
   readonly pickerMs: Readonly<Record<FleetName, Percentiles>>;
   readonly timeScale: number;

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { request } from "undici";
 import { envoyBootstrap } from "./envoy-bootstrap.ts";
 
-/** Where `scripts/setup-envoy.sh` puts the binary. */
-const CACHED = fileURLToPath(new URL("../../../.cache/envoy/envoy", import.meta.url));
+/** Where `scripts/setup-envoy.sh` installs the Python package that carries the binary. */
+const INSTALLED = fileURLToPath(new URL("../../../.cache/envoy/lib/", import.meta.url));
 const READY_MS_MAX = 15_000;
 const STOP_MS_MAX = 3000;
 const STDERR_BYTES_MAX = 16_384;
@@ -20,7 +20,12 @@ export function findEnvoy(env: Readonly<Record<string, string | undefined>>): st
   const { ENVOY, PATH = "" } = env;
   if (ENVOY) return resolve(ENVOY);
   const places = PATH.split(delimiter).filter((folder) => folder !== "");
-  return [...places.map((folder) => join(folder, "envoy")), CACHED].find((path) => existsSync(path));
+  return [...places.map((folder) => join(folder, "envoy")), ...installed()].find((path) => existsSync(path));
+}
+
+function installed(): string[] {
+  if (!existsSync(INSTALLED)) return [];
+  return readdirSync(INSTALLED).map((python) => join(INSTALLED, python, "site-packages/envoy/_bin/envoy"));
 }
 
 /** An Envoy with its listener in front of a picker. */
@@ -35,7 +40,7 @@ export async function startEnvoy(binary: string, pickerPort: number): Promise<En
   const config = join(folder, "envoy.json");
   const adminFile = join(folder, "admin");
   await writeFile(config, JSON.stringify(envoyBootstrap(pickerPort)));
-  const args = ["-c", config, "--admin-address-path", adminFile, "--use-dynamic-base-id", "--concurrency", "1"];
+  const args = ["-c", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", "1"];
   const child = spawn(binary, [...args, "--log-level", "warning"], { stdio: ["ignore", "ignore", "pipe"] });
   const stop = async (): Promise<void> => {
     await stopProcess(child);

@@ -15,6 +15,7 @@ const POLL_MS_MAX = 2000;
 export class PodSampler {
   readonly #pods: readonly SampledPod[];
   readonly #agent = new Agent({ connections: 1 });
+  #zero: readonly PodSample[] = [];
 
   constructor(pods: readonly SampledPod[]) {
     this.#pods = pods;
@@ -22,7 +23,14 @@ export class PodSampler {
 
   /** One look at all pods, in their order. Rejects when one does not answer. */
   async look(): Promise<readonly PodSample[]> {
-    return Promise.all(this.#pods.map(({ name, url }) => this.#read(name, url)));
+    const pods = await Promise.all(this.#pods.map(({ name, url }) => this.#read(name, url)));
+    return pods.map((pod, i) => since(pod, this.#zero[i]));
+  }
+
+  /** Counts from now on: later looks tell what came after this. */
+  async zero(): Promise<void> {
+    this.#zero = [];
+    this.#zero = await this.look();
   }
 
   /** Looks again and again until `signal` ends it; a look that fails is passed over. */
@@ -54,6 +62,16 @@ export class PodSampler {
       requests: sumOf(page, "vllm:request_success_total"),
     };
   }
+}
+
+function since(pod: PodSample, before: PodSample | undefined): PodSample {
+  if (!before) return pod;
+  return {
+    ...pod,
+    queriesTokens: pod.queriesTokens - before.queriesTokens,
+    hitsTokens: pod.hitsTokens - before.hitsTokens,
+    requests: pod.requests - before.requests,
+  };
 }
 
 /** Sum over the series of a family. Throws when the page has none. */

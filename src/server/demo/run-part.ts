@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { viewDecision } from "../../observability/decision-view.ts";
 import { startPods } from "../../simulator/pods/start-pods.ts";
+import type { CoreDriver } from "../core-driver.ts";
+import { startExtProcServer } from "../ext-proc-server.ts";
 import { startGateway } from "../gateway.ts";
 import { startLivePool } from "../live-pool.ts";
+import { readingPlanOf } from "../reading-plan.ts";
 import type { PartMessage, PartRequest, PartSetup } from "./demo-part.ts";
 
 interface RunningPart {
@@ -62,12 +65,24 @@ async function runPicker(setup: Extract<PartSetup, { part: "picker" }>): Promise
   pool.driver.observe((notice) => {
     if (notice.type === "decision") say({ type: "decision", decision: viewDecision(notice.decision) });
   });
-  const server = await startGateway({ driver: pool.driver, host: "127.0.0.1", port: 0 });
-  say({ type: "picker", port: server.port });
+  const stopServer = await serve(setup.serve, pool.driver);
   return {
     stop: async () => {
-      await server.stop(0);
+      await stopServer();
       await pool.stop();
     },
   };
+}
+
+/** Takes requests from clients, or questions from Envoy. Gives what ends it. */
+async function serve(as: "gateway" | "ext-proc", driver: CoreDriver): Promise<() => Promise<unknown>> {
+  const host = "127.0.0.1";
+  if (as === "gateway") {
+    const gateway = await startGateway({ driver, host, port: 0 });
+    say({ type: "picker", port: gateway.port });
+    return () => gateway.stop(0);
+  }
+  const server = await startExtProcServer({ picker: driver, plan: readingPlanOf(driver), host, port: 0 });
+  say({ type: "picker", port: server.port });
+  return () => server.stop();
 }
