@@ -1,5 +1,6 @@
 import type { Decision, Picked } from "../core/decision.ts";
 import type { EndCause } from "../core/events.ts";
+import type { Parser } from "../core/parser.ts";
 import type { Rejection } from "../core/rejection.ts";
 import type { BlockedPrompts } from "../core/request-facts.ts";
 import type { BodyShare } from "./body-account.ts";
@@ -36,6 +37,7 @@ import { type Relayed, ResponseRelay } from "./response-relay.ts";
  */
 type Phase = "reading" | "deciding" | "routed" | "refused" | "abandoned";
 
+const NO_HEADERS: HeaderValues = new Map();
 const NO_EDITS: ReadonlyMap<string, string> = new Map();
 /** gRPC RESOURCE_EXHAUSTED. */
 const BACKLOG = { code: 8, details: "cannot pass the response on: too many bytes wait for the proxy to take them" };
@@ -56,7 +58,7 @@ export class ExtProcMachine {
   #config: ProtocolConfig | undefined;
   #phase: Phase = "reading";
   #headersSeen = false;
-  #headers: HeaderValues = new Map();
+  #headers: HeaderValues = NO_HEADERS;
   #headersMetadata: StreamMetadata | undefined;
   #body = new ByteCollector();
   /** True when request trailers came that are still to be answered. */
@@ -138,11 +140,8 @@ export class ExtProcMachine {
     const noBodyComes = this.#responseStarted && this.#config?.responseBodyMode === BODY_MODE.none;
     if (how === "error") this.#tellEnd("error");
     else this.#tellEnd(noBodyComes ? "natural" : "client-disconnect");
-    // Whoever still holds the machine holds no body with it.
     this.#phase = "abandoned";
-    this.#read = undefined;
-    this.#whole = undefined;
-    this.#body = new ByteCollector();
+    this.#dropRequest();
     this.#share.close();
   }
 
@@ -229,11 +228,9 @@ export class ExtProcMachine {
     const request = { decision, picked, read, body, headers: this.#headers, requestId: this.#requestIdToSet };
     const messages = routeAnswer(request, form, this.#options);
     this.#phase = "routed";
-    this.#read = undefined;
-    this.#whole = undefined;
-    this.#share.give(body.length);
+    this.#dropRequest();
     for (const message of messages) this.#share.hold(bodyBytesOf(message));
-    this.#relay = this.#newRelay(decision, read);
+    this.#relay = this.#newRelay(read.parser, read.facts.stream, decision.facts.model, decision.targetModel);
     for (const message of messages) this.#host.send(message);
     if (this.#trailersWait) this.#host.send({ kind: "requestTrailers" });
     if (read.parsed?.skipResponse) {
@@ -251,9 +248,7 @@ export class ExtProcMachine {
   /** Ends the exchange with an error to the client. */
   #refuse(rejection: Rejection): void {
     this.#phase = "refused";
-    this.#body = new ByteCollector();
-    this.#whole = undefined;
-    this.#share.give(this.#share.bytes);
+    this.#dropRequest();
     this.#host.send(immediateAnswer(rejection));
     this.#finish(STATUS_OK);
   }
@@ -290,25 +285,32 @@ export class ExtProcMachine {
     if (this.#phase === "reading" || this.#phase === "deciding") {
       this.#tellEnd("client-disconnect");
       this.#phase = "abandoned";
-      this.#whole = undefined;
-      this.#body = new ByteCollector();
-      this.#share.give(this.#share.bytes);
+      this.#dropRequest();
     }
-    this.#relay ??= this.#newRelay(undefined, undefined);
+    this.#relay ??= this.#newRelay(undefined, false, "", "");
     return this.#relay;
   }
 
-  #newRelay(decision: Decision | undefined, read: ReadRequest | undefined): ResponseRelay {
-    const requested = decision?.facts.model ?? "";
-    const served = decision?.targetModel ?? "";
+  /** A relay that holds nothing of the request but what it is given. */
+  #newRelay(parser: Parser | undefined, stream: boolean, requested: string, served: string): ResponseRelay {
     const options = {
-      stream: read?.facts.stream ?? false,
+      stream,
       rename: requested !== "" && served !== "" && requested !== served ? { served, requested } : undefined,
-      createReader: (eventStream: boolean) => read?.parser?.createResponseReader?.(eventStream),
+      createReader: (eventStream: boolean) => parser?.createResponseReader?.(eventStream),
       bodyMode: this.#config?.responseBodyMode ?? BODY_MODE.fullDuplexStreamed,
       bodyBytesMax: this.#options.limits.bodyBytesMax,
     };
     return new ResponseRelay(options, this.#share);
+  }
+
+  /** Lets go of everything that was kept of the request: a stream may outlive it by minutes. */
+  #dropRequest(): void {
+    this.#body = new ByteCollector();
+    this.#whole = undefined;
+    this.#read = undefined;
+    this.#headers = NO_HEADERS;
+    this.#headersMetadata = undefined;
+    this.#share.give(this.#share.bytes);
   }
 
   /** Tells the host once that a request that it took is over. */

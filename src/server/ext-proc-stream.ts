@@ -38,7 +38,10 @@ export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions
     },
     responseStarted: (served) => picker.responseStarted(key, served),
     responseFirstByte: () => picker.responseFirstByte(key),
-    ended: (cause, usage) => picker.ended(key, cause, usage),
+    ended(cause, usage) {
+      // -1: `arrive` failed, so the picker knows of no request.
+      if (key >= 0) picker.ended(key, cause, usage);
+    },
     send(message) {
       const bytes = bodyBytesOf(message);
       stream.send(encode(message), bytes > 0 ? () => machine.flushed(bytes) : undefined);

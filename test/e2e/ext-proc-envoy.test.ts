@@ -1,133 +1,25 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { request as startRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import { request as startRequest, type IncomingMessage } from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { NO_CANDIDATES } from "../../src/core/rejection.ts";
-import { startExtProcServer, type ExtProcServer, type ExtProcServerOptions } from "../../src/server/ext-proc-server.ts";
 import { selfSignedTls } from "../../src/server/tls.ts";
+import { describeWithEnvoy } from "../support/envoy.ts";
 import {
-  type BodyMode,
-  describeWithEnvoy,
-  startEnvoy,
-  type EnvoyOptions,
-  type RunningEnvoy,
-} from "../support/envoy.ts";
-import { FixedPicker, openaiReading } from "../support/fixed-picker.ts";
-import { HttpPod, type PodRequest } from "../support/http-pod.ts";
-
-/** Real Envoy in front of the ext_proc server, an HTTP server in the pod's place behind both. */
-interface Rig {
-  readonly envoy: RunningEnvoy;
-  readonly server: ExtProcServer;
-  readonly picker: FixedPicker;
-  readonly pod: HttpPod;
-  readonly failures: unknown[];
-}
-
-async function startRig(envoyOptions: Partial<EnvoyOptions> = {}, serverOptions: Partial<ExtProcServerOptions> = {}) {
-  const failures: unknown[] = [];
-  const pod = await HttpPod.start(answerWhole);
-  const picker = new FixedPicker({ target: pod.target });
-  const server = await startExtProcServer({
-    picker,
-    plan: openaiReading,
-    host: "127.0.0.1",
-    port: 0,
-    failed: (error) => failures.push(error),
-    ...serverOptions,
-  });
-  const envoy = await startEnvoy({ extProcPort: server.port, ...envoyOptions });
-  return { envoy, server, picker, pod, failures } satisfies Rig;
-}
-
-async function stopRig(rig: Rig | undefined): Promise<void> {
-  if (!rig) return;
-  await rig.envoy.stop();
-  await rig.server.stop();
-  await rig.pod.stop();
-  expect(rig.failures).toEqual([]);
-}
-
-/** After each test nothing may be left over: every request ended once, no bytes held, no stream open. */
-async function expectQuiet({ picker, server }: Rig): Promise<void> {
-  await picker.until((requests) => requests.every(({ events }) => events.at(-1)?.startsWith("ended")));
-  await expect.poll(() => server.streamCount).toBe(0);
-  expect(server.bodyBytesInFlight).toBe(0);
-  for (const { events } of picker.requests) {
-    expect(events.filter((event) => event.startsWith("ended"))).toHaveLength(1);
-  }
-}
-
-const USAGE = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
-const USAGE_SEEN = { promptTokens: 11, completionTokens: 7, cachedTokens: -1 };
-
-/** A whole answer that names the model as the request did. */
-function answerWhole({ body }: PodRequest, response: Parameters<HttpPod["answer"]>[1]): void {
-  const { model } = body.length > 0 ? (JSON.parse(body.toString()) as { model?: string }) : {};
-  const text = JSON.stringify({ id: "a", model, usage: USAGE });
-  response
-    .writeHead(200, { "content-type": "application/json", "content-length": text.length, "x-pod": "1" })
-    .end(text);
-}
-
-const EVENTS = [1, 2, 3].map((n) => `data: {"choices":[{"text":"${n}"}]}\n\n`);
-const LAST_EVENTS = [`data: {"choices":[],"usage":${JSON.stringify(USAGE)}}\n\n`, "data: [DONE]\n\n"];
-
-/** An event stream, all of it at once. */
-function answerStreamed(_: PodRequest, response: Parameters<HttpPod["answer"]>[1]): void {
-  response.writeHead(200, { "content-type": "text/event-stream" });
-  for (const event of [...EVENTS, ...LAST_EVENTS]) response.write(event);
-  response.end();
-}
-
-/** A body of exactly so many bytes. */
-function bodyOf(api: "completions" | "chat", bytes: number, stream: boolean): Buffer {
-  const make = (filler: string): Buffer => {
-    const content = api === "chat" ? { messages: [{ role: "user", content: filler }] } : { prompt: filler };
-    return Buffer.from(JSON.stringify({ model: "m", stream, ...content }));
-  };
-  return make("x".repeat(bytes - make("").length));
-}
-
-const PATHS = { completions: "/v1/completions", chat: "/v1/chat/completions" } as const;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage["headers"];
-  readonly trailers: IncomingMessage["trailers"];
-  readonly body: string;
-}
-
-async function ask(
-  rig: Rig,
-  body: Buffer | undefined,
-  options: { path?: string; headers?: OutgoingHttpHeaders; trailers?: Record<string, string> } = {},
-): Promise<Answer> {
-  const { path = PATHS.chat, headers = {}, trailers } = options;
-  const request = startRequest({
-    port: rig.envoy.port,
-    host: "127.0.0.1",
-    path,
-    method: body ? "POST" : "GET",
-    headers: {
-      ...headers,
-      ...(body && !trailers && { "content-length": body.length }),
-      ...(trailers && { "transfer-encoding": "chunked", trailer: Object.keys(trailers).join(",") }),
-    },
-    agent: false,
-  });
-  if (trailers) request.addTrailers(trailers);
-  request.end(body);
-  const [response] = (await once(request, "response")) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    trailers: response.trailers,
-    body: Buffer.concat(chunks).toString(),
-  };
-}
+  answerStreamed,
+  answerWhole,
+  ask,
+  bodyOf,
+  EVENTS,
+  expectQuiet,
+  LAST_EVENTS,
+  PATHS,
+  type Rig,
+  startRig,
+  stopRig,
+  USAGE,
+  USAGE_SEEN,
+} from "../support/ext-proc-rig.ts";
 
 describeWithEnvoy("ext_proc behind a real Envoy, FULL_DUPLEX_STREAMED", () => {
   let rig: Rig;
@@ -180,7 +72,7 @@ describeWithEnvoy("ext_proc behind a real Envoy, FULL_DUPLEX_STREAMED", () => {
   });
 
   it("passes a streamed answer on event by event", async () => {
-    let send = (_: string | undefined): void => undefined;
+    let send: (text: string | undefined) => void = () => undefined;
     rig.pod.answer = (_, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.flushHeaders();
@@ -430,97 +322,4 @@ describeWithEnvoy("limits, through Envoy", () => {
       await stopRig(rig);
     }
   });
-});
-
-const MODES: readonly (readonly [BodyMode, BodyMode])[] = [
-  ["BUFFERED", "BUFFERED"],
-  ["BUFFERED", "STREAMED"],
-  ["BUFFERED", "FULL_DUPLEX_STREAMED"],
-  ["BUFFERED_PARTIAL", "BUFFERED_PARTIAL"],
-  ["FULL_DUPLEX_STREAMED", "NONE"],
-  ["FULL_DUPLEX_STREAMED", "STREAMED"],
-  ["FULL_DUPLEX_STREAMED", "BUFFERED"],
-];
-
-describeWithEnvoy("other body modes", () => {
-  describe.each(MODES)("request %s, response %s", (requestBodyMode, responseBodyMode) => {
-    let rig: Rig;
-    beforeAll(async () => {
-      rig = await startRig({ requestBodyMode, responseBodyMode, bufferBytesMax: 4_000_000 });
-    });
-    afterAll(() => stopRig(rig));
-    afterEach(async () => {
-      await expectQuiet(rig);
-      rig.picker.requests.length = 0;
-      rig.pod.requests.length = 0;
-    });
-    const usage = responseBodyMode === "NONE" ? undefined : USAGE_SEEN;
-
-    it.each([200, 62_001, 2_000_000])("routes a body of %i bytes where the picker says", async (bytes) => {
-      rig.pod.answer = answerWhole;
-      rig.picker.verdict = { target: rig.pod.target };
-      const body = bodyOf("chat", bytes, false);
-      const headers = { "x-gateway-destination-endpoint": "127.0.0.1:1" };
-      const answer = await ask(rig, body, { path: PATHS.chat, headers });
-      expect(answer).toMatchObject({ status: 200, headers: { "x-went-into-resp-headers": "true" } });
-      expect(rig.pod.requests[0].body.equals(body)).toBe(true);
-      await rig.picker.until(([{ events }]) => events.at(-1) === "ended natural");
-      expect(rig.picker.requests[0].usage).toEqual(usage);
-    });
-
-    it("rewrites the model, there and where it can back", async () => {
-      rig.pod.answer = answerWhole;
-      rig.picker.verdict = { target: rig.pod.target, model: "a-rather-long-model-name" };
-      const answer = await ask(rig, bodyOf("chat", 70_000, false), { path: PATHS.chat });
-      expect(JSON.parse(rig.pod.requests[0].body.toString())).toMatchObject({ model: "a-rather-long-model-name" });
-      expect(answer.status).toBe(200);
-      expect(JSON.parse(answer.body)).toMatchObject({
-        model: responseBodyMode === "NONE" ? "a-rather-long-model-name" : "m",
-      });
-    });
-
-    it("passes a streamed answer on", async () => {
-      rig.pod.answer = answerStreamed;
-      rig.picker.verdict = { target: rig.pod.target };
-      const answer = await ask(rig, bodyOf("chat", 200, true), { path: PATHS.chat });
-      expect(answer.body).toBe([...EVENTS, ...LAST_EVENTS].join(""));
-      await rig.picker.until(([{ events }]) => events.at(-1) === "ended natural");
-      expect(rig.picker.requests[0].usage).toEqual(usage);
-    });
-
-    it("answers bad JSON with 400", async () => {
-      expect(await ask(rig, Buffer.from("{"))).toMatchObject({ status: 400 });
-    });
-
-    it("lets trailers through", async () => {
-      rig.pod.answer = (_, response) => {
-        response.writeHead(200, { trailer: "x-sum" });
-        response.write("{}");
-        response.addTrailers({ "x-sum": "2" });
-        response.end();
-      };
-      rig.picker.verdict = { target: rig.pod.target };
-      const answer = await ask(rig, bodyOf("chat", 200, false), { trailers: { "x-checked": "1" } });
-      expect(answer).toMatchObject({ status: 200, body: "{}", trailers: { "x-sum": "2" } });
-      expect(rig.pod.requests[0].trailers).toEqual({ "x-checked": "1" });
-    });
-  });
-
-  it.each(["STREAMED", "NONE"] as const)(
-    "answer one clear error when request bodies are %s",
-    async (requestBodyMode) => {
-      const rig = await startRig({ requestBodyMode });
-      try {
-        const answer = await ask(rig, bodyOf("chat", 100_000, false));
-        expect(answer.status).toBe(500);
-        expect(answer.body).toMatch(
-          new RegExp(`request_body_mode ${requestBodyMode}: .*FULL_DUPLEX_STREAMED or BUFFERED$`),
-        );
-        expect((await ask(rig, undefined, { path: "/v1/models" })).status).toBe(200);
-        await expectQuiet(rig);
-      } finally {
-        await stopRig(rig);
-      }
-    },
-  );
 });
