@@ -13,7 +13,7 @@ import { readHandler, readProfiles } from "./profiles.ts";
 import { readDetector, readParsers } from "./references.ts";
 
 /** Options of a `ConfigSource` that the compiler reads, named as the flags. */
-export interface BlueprintOptions {
+interface BlueprintOptions {
   /** Name of the config in messages. */
   readonly file: string;
   readonly allowsExperimental: boolean;

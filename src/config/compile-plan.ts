@@ -53,7 +53,7 @@ function makePlugins({ plugins }: Blueprint, { endpoints, seed, limits }: PlanCo
   const made = new Map<string, PluginInstance>();
   const referencesOf = ({ definition, params }: PluginEntry) => {
     const names = definition.references?.(params) ?? [];
-    return plugins.filter(({ name }) => names.includes(name));
+    return names.length === 0 ? [] : plugins.filter(({ name }) => names.includes(name));
   };
   for (const { name, definition, params } of topologicalOrder(plugins, referencesOf).order ?? plugins) {
     const plugin = (other: string) => made.get(other);

@@ -34,7 +34,7 @@ export interface ProfileSpec {
   readonly plugins: readonly ProfilePluginSpec[];
   readonly path: ConfigPath;
 }
-export interface ProfilePluginSpec {
+interface ProfilePluginSpec {
   readonly pluginRef: string;
   readonly weight?: number | undefined;
   readonly path: ConfigPath;

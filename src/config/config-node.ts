@@ -16,11 +16,11 @@ export interface ConfigMap extends Node {
   readonly kind: "map";
   readonly entries: readonly ConfigEntry[];
 }
-export interface ConfigList extends Node {
+interface ConfigList extends Node {
   readonly kind: "list";
   readonly items: readonly ConfigNode[];
 }
-export interface ConfigScalar extends Node {
+interface ConfigScalar extends Node {
   readonly kind: "scalar";
   readonly value: string | number | boolean | null;
 }

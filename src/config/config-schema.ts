@@ -10,7 +10,7 @@ import { parseQuantity } from "./quantity.ts";
 const text = z.string().default("");
 
 /** A reference to a plugin by its name. */
-export const pluginRef = z.strictObject({ pluginRef: text.describe("Name of a plugin.") });
+const pluginRef = z.strictObject({ pluginRef: text.describe("Name of a plugin.") });
 
 /** An entry of `plugins`. */
 export const pluginSpec = z.strictObject({
@@ -32,7 +32,7 @@ export const profilePluginSpec = z.strictObject({
 });
 
 /** An entry of `dataLayer.sources`. */
-export const sourceSpec = z.strictObject({
+const sourceSpec = z.strictObject({
   pluginRef: text.describe("Name of a data source."),
   extractors: z.array(pluginRef).default([]).describe("Extractors that read what the source brings."),
 });

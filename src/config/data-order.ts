@@ -51,10 +51,12 @@ export function orderProducers(
   problems: ProblemList,
 ): readonly PluginEntry[] | undefined {
   const producers = table.at("producer");
-  const before = (keysOf: (data: PluginData) => readonly DataKey<unknown>[]) => (entry: PluginEntry) => {
-    const ids = new Set(keysOf(dataOf(entry)).map(({ id }) => id));
-    return producers.filter((other) => other !== entry && dataOf(other).produces?.some(({ id }) => ids.has(id)));
-  };
+  const byData = new Map<string, PluginEntry[]>();
+  for (const entry of producers) {
+    for (const { id } of dataOf(entry).produces ?? []) byData.set(id, [...(byData.get(id) ?? []), entry]);
+  }
+  const before = (keysOf: (data: PluginData) => readonly DataKey<unknown>[]) => (entry: PluginEntry) =>
+    keysOf(dataOf(entry)).flatMap(({ id }) => (byData.get(id) ?? []).filter((other) => other !== entry));
   const all = topologicalOrder(
     producers,
     before(({ requires = [], wants = [] }) => [...requires, ...wants]),

@@ -89,7 +89,7 @@ export const int = (
     options,
   );
 
-export const PORT_MAX = 65_535;
+const PORT_MAX = 65_535;
 export const port = (name: string, value: number, help: string): Flag<number> =>
   int(name, value, help, { min: 0, max: PORT_MAX, placeholder: "PORT" });
 

@@ -6,7 +6,7 @@ import type { ConfigEntry, ConfigMap, ConfigNode, Place } from "./config-node.ts
 /** Longest config text; a ConfigMap holds no more. */
 export const CONFIG_CHARS_MAX = 1_048_576;
 /** Most parts of a config after its aliases are resolved: a few lines of aliases can name billions. */
-export const CONFIG_NODES_MAX = 100_000;
+const CONFIG_NODES_MAX = 100_000;
 /** Most tokens that are open at once; a level of nesting has one or two. */
 const STACK_MAX = 128;
 

@@ -9,7 +9,10 @@ type Spec<P, I> = Omit<PluginDefinition<P>, "points" | "create"> & {
 
 type Having<M extends keyof PluginInstance> = PluginInstance & Required<Pick<PluginInstance, M>>;
 
-/** A type that takes part at several points. The others below are this with one point and its methods. */
+/**
+ * A type that takes part at several points. The others below are this with one point and its methods.
+ * @public
+ */
 export function definePlugin<P>(points: readonly PluginPoint[], spec: Spec<P, PluginInstance>): PluginDefinition {
   // The only place where the type of the parameters is forgotten: `create` is called with what `params` has parsed.
   return { points, ...spec } as unknown as PluginDefinition;
@@ -18,7 +21,10 @@ export function definePlugin<P>(points: readonly PluginPoint[], spec: Spec<P, Pl
 /** Scores candidates from 0 to 1. */
 export const defineScorer = <P>(spec: Spec<P, Having<"score">>): PluginDefinition => definePlugin(["scorer"], spec);
 
-/** Narrows the candidates. */
+/**
+ * Narrows the candidates.
+ * @public
+ */
 export const defineFilter = <P>(spec: Spec<P, Having<"filter">>): PluginDefinition => definePlugin(["filter"], spec);
 
 /** Picks endpoints by their total scores. */

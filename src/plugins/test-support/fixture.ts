@@ -50,7 +50,7 @@ export function requestOf(
 }
 
 /** All candidates of a request, or those of the given rows. */
-export function candidatesOf(request: RequestState, rows?: readonly number[]): Candidates {
+function candidatesOf(request: RequestState, rows?: readonly number[]): Candidates {
   const candidates = new Candidates(request.table.count);
   for (const row of rows ?? request.table.slots.keys()) candidates.push(row, request.table.slots[row]);
   return candidates;
