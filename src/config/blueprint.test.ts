@@ -168,6 +168,27 @@ parser: {pluginRef: passthrough-parser}`,
     ]);
   });
 
+  it("and parameters that do other than they seem to are warned of", () => {
+    const { warnings } = plan(`plugins:
+- {type: approx-prefix-cache-producer, parameters: {blockSizeTokens: 1}}
+- {type: active-request-scorer, parameters: {requestTimeout: 2m}}
+- {type: token-producer, parameters: {estimate: {}}}
+- {type: token-producer, name: other}`);
+    expect(warnings).toEqual([
+      "config:2:52: plugins[0].parameters: blockSizeTokens is raised to 64, the smallest that is used",
+      "config:3:45: plugins[1].parameters: requestTimeout is old and has no effect",
+      "config:4:38: plugins[2].parameters: estimate has no effect yet: pictures, sounds and films count by the default settings",
+    ]);
+  });
+
+  it("and flow control is warned of without its gate, but for the detector", () => {
+    const warned = (text: string) => plan(text).warnings;
+    expect(warned("flowControl: {maxRequests: 5, saturationDetector: {}}")).toEqual([
+      "config:1:14: flowControl.maxRequests: has no effect without the feature gate flowControl",
+    ]);
+    expect(warned("flowControl: {saturationDetector: {pluginRef: utilization-detector}}")).toEqual([]);
+  });
+
   it("give way to the new ones", () => {
     const { saturationDetector, parsers } = plan(`plugins: [{type: utilization-detector, name: mine}]
 flowControl: {saturationDetector: {pluginRef: mine}}

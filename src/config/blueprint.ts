@@ -1,6 +1,7 @@
 import type { ConfigSource } from "../core/events.ts";
 import type { ConfigDocument } from "./config-document.ts";
 import { readDocument } from "./config-document.ts";
+import { childOf } from "./config-node.ts";
 import { ConfigError, ProblemList, problemLine } from "./config-error.ts";
 import type { DataLayer } from "./data-layer.ts";
 import { readDataLayer } from "./data-layer.ts";
@@ -77,8 +78,13 @@ function optionsOf({ options }: ConfigSource): BlueprintOptions {
   };
 }
 
-/** Parts of the language that are known and not built yet: refused by name. */
+/** Parts of the language that are known and not built yet: refused by name, or warned of where stock ignores them too. */
 function checkUnbuilt({ root, gates, dataLayer }: ConfigDocument, problems: ProblemList): void {
+  const flowControl = childOf(root, "flowControl");
+  for (const { key, keyPlace } of flowControl?.kind === "map" ? flowControl.entries : []) {
+    if (key === "saturationDetector" || gates.flowControl) continue;
+    problems.warn(keyPlace, ["flowControl", key], "has no effect without the feature gate flowControl");
+  }
   if (gates.flowControl) problems.found(root, ["featureGates"], "no gate flowControl: it is not built in this release");
   const { peerDiscovery, crossReplicaSyncerPluginRef } = dataLayer;
   if (peerDiscovery) problems.found(root, ["dataLayer", "peerDiscovery"], "nothing: it is not built in this release");

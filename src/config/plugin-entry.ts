@@ -80,6 +80,9 @@ export class PluginTable {
       problem("name", `found a second plugin named "${name}", expected each name once`);
     } else if (definition && params !== undefined && !spec.broken) {
       this.#add({ name, definition, params, path });
+      const where = [...path, "parameters"];
+      for (const text of definition.warnings?.(params) ?? [])
+        this.#problems.warn(placeOf(this.#root, where), where, text);
       return;
     } else if (name !== "") {
       this.#byName.set(name, undefined);

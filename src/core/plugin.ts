@@ -187,6 +187,8 @@ export interface PluginDefinition<P = unknown> {
   readonly params: z.ZodType<P>;
   /** True for types that ignore whatever stands under `parameters`, as stock. */
   readonly ignoresParams?: boolean;
+  /** What a reader of the config should know of these parameters: that one has no effect, is old, is raised. */
+  readonly warnings?: (params: P) => readonly string[];
   /** Request headers that it reads, lower case. */
   readonly headerNames?: (params: P) => readonly string[];
   readonly data?: (params: P, name: string) => PluginData;

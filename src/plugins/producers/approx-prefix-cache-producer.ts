@@ -63,6 +63,10 @@ interface Chained {
 export const approxPrefixCacheProducer = defineProducer({
   type: "approx-prefix-cache-producer",
   params,
+  warnings: ({ blockSizeTokens }) =>
+    blockSizeTokens < BLOCK_SIZE_TOKENS_MIN && blockSizeTokens !== BLOCK_SIZE_TOKENS
+      ? [`blockSizeTokens is raised to ${BLOCK_SIZE_TOKENS_MIN}, the smallest that is used`]
+      : [],
   data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [prefixMatchKey(name)] }),
   create: (parsed, context) => new ApproxPrefixCache(parsed, context),
 });

@@ -33,6 +33,8 @@ export const tokenProducer = defineProducer({
   type: TOKEN_PRODUCER,
   aliases: ["tokenizer"],
   params,
+  warnings: ({ estimate }) =>
+    estimate ? ["estimate has no effect yet: pictures, sounds and films count by the default settings"] : [],
   data: (_params, name) => ({ produces: [tokenizedPromptKey(name)] }),
   create: (_params, { name }) => {
     const key = tokenizedPromptKey(name);

@@ -27,6 +27,7 @@ const params = z.strictObject({
 export const activeRequestScorer = defineScorer({
   type: "active-request-scorer",
   params,
+  warnings: ({ requestTimeout }) => (requestTimeout === undefined ? [] : ["requestTimeout is old and has no effect"]),
   data: ({ inFlightLoadProducerName }) => ({ requires: [inflightLoadKey(inFlightLoadProducerName)] }),
   create: ({ idleThreshold, maxBusyScore, inFlightLoadProducerName }, { endpoints }) => {
     const load = new InflightColumns(endpoints, inFlightLoadProducerName);
