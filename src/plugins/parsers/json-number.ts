@@ -2,6 +2,7 @@ import { NOT_INTEGER, endOf, flagsOf, isNumber, startOf, type JsonTape } from ".
 
 /** Digits of an integer that is certainly exact as a double. */
 const EXACT_DIGITS_MAX = 15;
+const decoder = new TextDecoder();
 
 /** The double nearest to a number node, as Go and JavaScript read it. */
 export function readNumber(tape: JsonTape, node: number): number {
@@ -11,7 +12,7 @@ export function readNumber(tape: JsonTape, node: number): number {
   const negative = bytes[start] === 0x2d;
   const digits = negative ? start + 1 : start;
   if ((flagsOf(tape, node) & NOT_INTEGER) !== 0 || end - digits > EXACT_DIGITS_MAX) {
-    return Number(new TextDecoder().decode(bytes.subarray(start, end)));
+    return Number(decoder.decode(bytes.subarray(start, end)));
   }
   let value = 0;
   for (let p = digits; p < end; p++) value = value * 10 + (bytes[p] - 0x30);

@@ -29,7 +29,7 @@ export interface JsonApi {
 /** The one tape of this thread: it indexes the body that was parsed last. */
 const tape = new JsonTape();
 
-/** The tape of a body; scanned again unless this very body was scanned last. */
+/** The tape of a body; scanned again unless this very body, unchanged, was scanned last. */
 export function tapeOf(body: Uint8Array): JsonTape {
   if (tape.bytes !== body || tape.error !== 0) scanJson(tape, body);
   return tape;

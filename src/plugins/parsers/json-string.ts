@@ -12,7 +12,8 @@ const SIMPLE_ESCAPES = new Uint8Array(256);
 for (const [letter, value] of Object.entries({ b: 8, f: 12, n: 10, r: 13, t: 9, '"': 0x22, "\\": 0x5c, "/": 0x2f })) {
   SIMPLE_ESCAPES[letter.charCodeAt(0)] = value;
 }
-const decoder = new TextDecoder();
+/** A byte order mark within a value is a character of it. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const scratch = new ByteSink(256);
 /** Scratch over this is not kept. */
 const SCRATCH_BYTES_KEPT_MAX = 1 << 20;

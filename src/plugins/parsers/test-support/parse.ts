@@ -34,7 +34,8 @@ export function promptTexts(result: ParsedRequest | ParseFailure): readonly stri
 
 /** A request's prompts as token ids. */
 export function promptIds(result: ParsedRequest | ParseFailure): readonly (readonly number[])[] {
-  return (accepted(result).prompts() ?? []).map(({ bytes }) =>
-    Array.from({ length: bytes.length / 4 }, (_, i) => Buffer.from(bytes).readUInt32LE(4 * i)),
-  );
+  return (accepted(result).prompts() ?? []).map(({ bytes }) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+  });
 }
