@@ -184,7 +184,7 @@ parser: {pluginRef: passthrough-parser}`,
   it("and flow control is warned of without its gate, but for the detector", () => {
     const warned = (text: string) => plan(text).warnings;
     expect(warned("flowControl: {maxRequests: 5, saturationDetector: {}}")).toEqual([
-      "config:1:14: flowControl.maxRequests: has no effect without the feature gate flowControl",
+      "config:1:15: flowControl.maxRequests: has no effect without the feature gate flowControl",
     ]);
     expect(warned("flowControl: {saturationDetector: {pluginRef: utilization-detector}}")).toEqual([]);
   });
