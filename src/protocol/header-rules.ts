@@ -2,7 +2,7 @@ import type { HeaderField } from "./messages.ts";
 import { bytesOf, textOf } from "./text.ts";
 
 /** Headers of the picker itself: taken from a message, never set again by an answer (`spec/epp-core.md` 2.3). */
-export const SYSTEM_HEADERS: ReadonlySet<string> = new Set([
+const SYSTEM_HEADERS: ReadonlySet<string> = new Set([
   "x-llm-d-inference-fairness-id",
   "x-gateway-inference-fairness-id",
   "x-llm-d-inference-objective",

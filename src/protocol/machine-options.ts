@@ -18,7 +18,7 @@ export interface ReadingPlan {
 }
 
 /** Cuts prompts into blocks and names the blocks (`core/block-ids.ts`, or a faster twin). */
-export type BlockIds = (
+type BlockIds = (
   prompts: readonly PromptTokens[],
   blockSizesTokens: readonly number[],
 ) => { readonly inputTokens: number; readonly blocks: readonly BlockedPrompts[] };

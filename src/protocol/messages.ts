@@ -54,7 +54,7 @@ export interface TrailersMessage extends Incoming {
   readonly kind: "requestTrailers" | "responseTrailers";
 }
 /** A message without any part that the picker knows. */
-export interface UnknownMessage extends Incoming {
+interface UnknownMessage extends Incoming {
   readonly kind: "unknown";
 }
 export type IncomingMessage = HeadersMessage | BodyMessage | TrailersMessage | UnknownMessage;
@@ -74,7 +74,7 @@ export interface CommonAnswer {
   readonly body: BodyMutation | undefined;
   readonly dynamicMetadata: { readonly [namespace: string]: MetadataValue } | undefined;
 }
-export interface TrailersAnswer {
+interface TrailersAnswer {
   readonly kind: "requestTrailers" | "responseTrailers";
 }
 /** Ends the exchange: the proxy answers the client with this. */

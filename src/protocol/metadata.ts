@@ -1,7 +1,7 @@
 import type { CommonAnswer, MetadataValue, StreamMetadata } from "./messages.ts";
 
 /** Namespaces and keys of the Endpoint Picker Protocol. */
-export const METADATA = {
+const METADATA = {
   subsetNamespace: "envoy.lb.subset_hint",
   subset: "x-gateway-destination-endpoint-subset",
   namespace: "envoy.lb",

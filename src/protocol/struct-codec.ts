@@ -3,7 +3,7 @@ import { DecodeError, type ProtoReader, WIRE } from "./proto-reader.ts";
 import type { ProtoWriter } from "./proto-writer.ts";
 
 /** Deepest nesting of lists and objects that is read. */
-export const STRUCT_DEPTH_MAX = 64;
+const STRUCT_DEPTH_MAX = 64;
 
 /** Field numbers of google.protobuf.Value; 1 (null) needs no reading. */
 const VALUE = { null: 1, number: 2, text: 3, bool: 4, struct: 5, list: 6 } as const;

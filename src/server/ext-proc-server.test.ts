@@ -139,6 +139,21 @@ describe("the ext_proc service", () => {
     expect(await exchange(call)).toEqual(WHOLE);
   });
 
+  it("takes a body in pieces of one byte", async () => {
+    const { client, server } = await start();
+    const call = client.open(PROCESS);
+    const body = JSON.stringify({ model: "m", prompt: "p".repeat(5000) });
+    send(call, REQUEST[0]);
+    for (const byte of Buffer.from(body)) send(call, { request_body: { body: Buffer.from([byte]) } });
+    send(call, { request_body: { end_of_stream: true } });
+    expect(kind(await call.next())).toBe("request_headers");
+    const { request_body } = oracle.decodeResponse(await call.next()) as { request_body: { response: Loose } };
+    const { streamed_response } = request_body.response["body_mutation"] as { streamed_response: { body: Buffer } };
+    expect(streamed_response.body.toString()).toBe(body);
+    call.call.end();
+    await quiet(server);
+  });
+
   it("ends a request whose stream is reset before its answer", async () => {
     const { client, picker, server } = await start();
     picker.park = true;
@@ -295,7 +310,9 @@ describe("the health service", () => {
     await expect.poll(() => server.streamCount).toBe(1);
     const drained = server.drain();
     expect(await check(health, "readiness")).toBe(2);
-    expect(await exchange(client.open(PROCESS))).toEqual(WHOLE);
+    const another = client.open(PROCESS);
+    expect(await exchange(another)).toEqual(WHOLE);
+    another.call.end();
     send(late, REQUEST[1]);
     expect(kind(await late.next())).toBe("request_headers");
     late.call.end();

@@ -11,10 +11,10 @@ import type { PickerPort } from "./picker-port.ts";
 import type { TlsSource } from "./tls.ts";
 import type { Methods, StartTransport, StreamHandler, Transport } from "./transport.ts";
 
-export const EXT_PROC_SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor";
+const EXT_PROC_SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor";
 
 /** Limits of the server, each with its answer at it. */
-export interface ExtProcLimits extends ProtocolLimits {
+interface ExtProcLimits extends ProtocolLimits {
   /** Most bytes of bodies that are held for all streams: the request that crosses it gets 503. */
   readonly bodyBytesInFlightMax: number;
   /** Largest gRPC message that is taken (--grpc-max-recv-msg-size): RESOURCE_EXHAUSTED above. */
@@ -25,7 +25,7 @@ export interface ExtProcLimits extends ProtocolLimits {
   readonly streamsPerConnectionMax: number;
 }
 
-export const DEFAULT_EXT_PROC_LIMITS: ExtProcLimits = {
+const DEFAULT_LIMITS: ExtProcLimits = {
   headersMax: 1000,
   headerBytesMax: 1024 * 1024,
   bodyBytesMax: 32 * 1024 * 1024,
@@ -83,7 +83,7 @@ const STOP_GRACE_MS = 60_000;
 
 /** Starts the ext_proc server and its health service. Resolves once both listen. */
 export async function startExtProcServer(options: ExtProcServerOptions): Promise<ExtProcServer> {
-  const limits = { ...DEFAULT_EXT_PROC_LIMITS, ...options.limits };
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const account = new BodyAccount(limits.bodyBytesInFlightMax);
   const start = options.startTransport ?? startGrpcJsTransport;
   let draining = false;

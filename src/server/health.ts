@@ -4,7 +4,7 @@ import type { Methods, ServerStream, StreamEvents, StreamHandler } from "./trans
 
 /** Status of a service, by gRPC's numbers. */
 export const SERVING_STATUS = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
-export type ServingStatus = (typeof SERVING_STATUS)[keyof typeof SERVING_STATUS];
+type ServingStatus = (typeof SERVING_STATUS)[keyof typeof SERVING_STATUS];
 
 /** What is asked for health. */
 export interface HealthSource {

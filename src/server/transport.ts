@@ -13,7 +13,7 @@ export interface ServerStream {
 }
 
 /** How a call was over: ended by us, or broken off by the other side (reset, lost connection). */
-export type StreamClosed = "ended" | "reset";
+type StreamClosed = "ended" | "reset";
 
 /** What happens to a call, in this order; nothing comes after `onClosed`. */
 export interface StreamEvents {

@@ -39,7 +39,7 @@ export interface RunningEnvoy {
 const READY_TIMEOUT_MS = 20_000;
 
 /** Path of an Envoy binary: $ENVOY, one in PATH, or the one that scripts/setup-envoy.sh installed. */
-export const envoyPath: string | undefined = findEnvoy();
+const envoyPath: string | undefined = findEnvoy();
 
 /**
  * `describe` for tests that need a real Envoy. Without one they are skipped, with a line that says so; under CI=true they

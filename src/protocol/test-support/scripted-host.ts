@@ -59,7 +59,7 @@ const padded = (bytes: Uint8Array): Uint8Array => {
   return out;
 };
 
-export type HostEvent =
+type HostEvent =
   | { readonly event: "arrive"; readonly facts: ArrivingFacts }
   | { readonly event: "responseStarted"; readonly served: string | undefined }
   | { readonly event: "responseFirstByte" }
