@@ -63,7 +63,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function listen<S extends Server>(server: S, port = 0): Promise<number> {
+async function listen(server: Server, port = 0): Promise<number> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
@@ -156,7 +156,10 @@ describe("metrics scraper", () => {
     let chunked = false;
     const port = await serve((_, response) => {
       chunked = !chunked;
-      if (!chunked) return void response.writeHead(200, { "content-length": text.length }).end(text);
+      if (!chunked) {
+        response.writeHead(200, { "content-length": text.length }).end(text);
+        return;
+      }
       response.writeHead(200);
       for (let i = 0; i < text.length; i += 7001) response.write(text.subarray(i, i + 7001));
       response.end();
