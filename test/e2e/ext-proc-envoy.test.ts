@@ -245,6 +245,30 @@ describeWithEnvoy("ext_proc behind a real Envoy, FULL_DUPLEX_STREAMED", () => {
     await rig.picker.until(([first]) => first.events.at(-1) === "ended natural");
   });
 
+  it("loses nothing when every third of 150 clients goes away at some point", async () => {
+    rig.pod.answer = answerStreamed;
+    const body = bodyOf("chat", 50_000, true);
+    const served = await Promise.all(
+      Array.from({ length: 150 }, async (_, i) => {
+        if (i % 3 !== 0) return (await ask(rig, body)).body;
+        const request = startRequest({ port: rig.envoy.port, host: "127.0.0.1", path: PATHS.chat, method: "POST" });
+        request.on("error", () => undefined);
+        request.on("response", (response) => {
+          response.on("error", () => undefined);
+          response.once("data", () => request.destroy());
+        });
+        request.write(body.subarray(0, i * 300));
+        if (i % 2 === 0) request.end(body.subarray(i * 300));
+        else setImmediate(() => request.destroy());
+        // Not events.once, which the error of the abort would reject.
+        await new Promise((resolve) => request.once("close", resolve));
+        return undefined;
+      }),
+    );
+    const whole = [...EVENTS, ...LAST_EVENTS].join("");
+    expect(served.filter((text) => text === whole)).toHaveLength(100);
+  });
+
   it("takes the reset with which Envoy ends each stream for a normal end", async () => {
     const before = await rig.envoy.stat("cluster.picker.upstream_rq_tx_reset");
     for (let i = 0; i < 3; i++) await ask(rig, bodyOf("chat", 200, false));
