@@ -157,7 +157,7 @@ describe("a parked request", () => {
     },
   });
   const parked = () => {
-    const t = testCore({ compile: testCompiler(() => [asking()]) });
+    const t = testCore({ compile: testCompiler(() => [asking(), { produce: () => undefined }]) });
     t.step(upsert("a", "10.0.0.1"));
     const notices = t.step(arrive(0, 10));
     expect(notices).toEqual([{ type: "ask", ask: { id: 0, request: 0, kind: "echo", payload: 1, dueAtUs: 1010 } }]);
@@ -178,6 +178,7 @@ describe("a parked request", () => {
     expect(step({ type: "timePassed", atUs: 1009 })).toEqual([]);
     const notices = step({ type: "timePassed", atUs: 1010 });
     expect(notices.map((n) => n.type)).toEqual(["askOver", "producerFailed", "decision"]);
+    expect(notices[1]).toMatchObject({ plugin: "plugin-1", cause: "no answer" });
     expect(step({ type: "askAnswered", atUs: 1011, ask: 0, value: 1 })).toEqual([{ type: "answerIgnored", ask: 0 }]);
   });
 

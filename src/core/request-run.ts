@@ -89,8 +89,8 @@ export function resume(request: RequestState, answer: AskValue, context: RunCont
     context.ask(request, asker!, outcome, PRODUCER_TIMEOUT_US);
     return undefined;
   }
-  request.position++;
   if (typeof outcome === "string" && request.stage === "producers") producerFailed(request, context, outcome);
+  else request.position++;
   return advance(request, context);
 }
 
@@ -174,7 +174,7 @@ function produce(request: RequestState, context: RunContext): boolean {
 
 /** The first failure ends the producers; the request goes on without their data, as stock. */
 function producerFailed(request: RequestState, context: RunContext, cause: string): void {
-  const plugin = request.plan.producers[Math.min(request.position, request.plan.producers.length - 1)].name;
+  const plugin = request.plan.producers[request.position].name;
   context.env.emit({ type: "producerFailed", request: request.facts.key, plugin, cause });
   request.stage = "admitters";
 }

@@ -111,6 +111,10 @@ class InflightLoadProducer implements PluginInstance {
     for (const reservation of request.get(this.#reservedKey) ?? []) this.#release(reservation, true);
   }
 
+  gauges() {
+    return this.#load.gauges();
+  }
+
   #release(reservation: Reservation, wholly: boolean): void {
     this.#add(reservation, wholly ? -reservation.requests : 0, -reservation.tokens);
     reservation.tokens = 0;

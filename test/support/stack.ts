@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { startPods, writeEndpointsFile, type PodFleet, type PodsOptions } from "../../src/simulator/pods/start-pods.ts";
+import { startCommand, type RunningCommand } from "./command.ts";
+import { startEnvoy, type EnvoyOptions, type RunningEnvoy } from "./envoy.ts";
+
+/** The real things, all of them: simulated pods, `warmpath epp` as a process, Envoy in front. */
+export interface Stack {
+  readonly url: string;
+  readonly pods: PodFleet["pods"];
+  readonly epp: RunningCommand;
+  readonly envoy: RunningEnvoy;
+  readonly folder: string;
+  readonly endpointsFile: string;
+  /** Value of a series on the picker's metrics page; 0 when it is not there. */
+  metric(series: string): Promise<number>;
+  /** Sets what a pod does wrong. */
+  fault(pod: number, faults: object): Promise<void>;
+  /** Waits until the picker holds no request and no reservation, and has lost none. */
+  untilQuiet(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly pods?: PodsOptions;
+  readonly flags?: readonly string[];
+  readonly envoy?: Partial<EnvoyOptions>;
+  /** Most streams of pods that the config watches for changes of the endpoints file. */
+  readonly watchFile?: boolean;
+}
+
+/** Counts in-flight load as well, so that a reservation that is not given back can be seen. */
+const config = (endpointsFile: string, watchFile: boolean) => `
+plugins:
+- type: file-discovery
+  parameters: {path: ${JSON.stringify(endpointsFile)}, watchFile: ${watchFile}}
+- type: queue-scorer
+- type: kv-cache-utilization-scorer
+- type: prefix-cache-scorer
+- type: active-request-scorer
+- type: inflight-load-producer
+schedulingProfiles:
+- name: default
+  plugins:
+  - {pluginRef: queue-scorer, weight: 2}
+  - {pluginRef: kv-cache-utilization-scorer, weight: 2}
+  - {pluginRef: prefix-cache-scorer, weight: 3}
+  - {pluginRef: active-request-scorer, weight: 1}
+dataLayer:
+  discovery: {pluginRef: file-discovery}
+`;
+
+/** Starts a stack for the test that runs; it is taken down when the test ends. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const folder = mkdtempSync(join(tmpdir(), "warmpath-stack-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const fleet = await startPods({ count: 3, timeScale: 0, ...options.pods });
+  onTestFinished(() => fleet.stop());
+  const endpointsFile = join(folder, "endpoints.yaml");
+  await writeEndpointsFile(endpointsFile, fleet.pods);
+  const configFile = join(folder, "config.yaml");
+  writeFileSync(configFile, config(endpointsFile, options.watchFile ?? false));
+  const [grpcPort, healthPort, metricsPort] = await freePorts(3);
+  const flags = ["--config-file", configFile, "--pool-name", "pool", "--tracing=false", "--seed", "1"];
+  const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort, "--metrics-port", metricsPort].map(String);
+  const secure = options.envoy?.tls ? [] : ["--secure-serving=false"];
+  const epp = startCommand(["epp", ...flags, ...ports, ...secure, "--drain-timeout=0s", ...(options.flags ?? [])]);
+  await epp.line('"serving"');
+  const envoy = await startEnvoy({ extProcPort: grpcPort, ...options.envoy });
+  onTestFinished(() => envoy.stop());
+  const metric = async (series: string) => {
+    const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const line = page.split("\n").find((candidate) => candidate.startsWith(`${series} `));
+    return line === undefined ? 0 : Number(line.slice(series.length + 1));
+  };
+  // The page is there once a pod was scraped.
+  await expect.poll(() => metric('llm_d_epp_ready_endpoints{name="pool"}'), { timeout: 5000 }).toBe(fleet.pods.length);
+  return {
+    url: `http://127.0.0.1:${envoy.port}`,
+    pods: fleet.pods,
+    epp,
+    envoy,
+    folder,
+    endpointsFile,
+    metric,
+    async fault(pod, faults) {
+      const response = await fetch(`${fleet.pods[pod].url}/sim/faults`, {
+        method: "POST",
+        body: JSON.stringify(faults),
+      });
+      expect(response.status).toBe(200);
+    },
+    async untilQuiet() {
+      await expect.poll(() => metric("warmpath_requests_in_flight"), { timeout: 10_000 }).toBe(0);
+      for (const gauge of ["inflight_requests", "inflight_tokens"]) {
+        const series = `warmpath_plugin_gauge{plugin_name="inflight-load-producer",gauge="${gauge}"}`;
+        expect(await metric(series)).toBe(0);
+      }
+      expect(await metric("warmpath_plugin_failures_total")).toBe(0);
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
