@@ -32,10 +32,14 @@ export class Base64Reader {
     for (let i = 0; i < bytes && !this.failed; i++) this.next();
   }
 
-  /** True when the next bytes are these (one a character). */
-  expect(text: string): boolean {
-    for (let i = 0; i < text.length; i++) if (this.next() !== text.charCodeAt(i)) return false;
-    return true;
+  /** Reads `length` bytes; true when they begin with these (one a character). */
+  expect(text: string, length = text.length): boolean {
+    let isEqual = true;
+    for (let i = 0; i < length && !this.failed; i++) {
+      const byte = this.next();
+      if (i < text.length && byte !== text.charCodeAt(i)) isEqual = false;
+    }
+    return isEqual && !this.failed;
   }
 
   #decodeGroup(): void {

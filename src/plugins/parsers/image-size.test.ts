@@ -26,15 +26,17 @@ function chunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, crc(body)]);
 }
 
-function png(width: number, height: number, depth = 8, colour = 2): Buffer {
+function png(width: number, height: number, depth = 8, colour = 2, colours = 4): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([depth, colour, 0, 0, 0], 8);
   const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  const palette = colour === 3 ? chunk("PLTE", Buffer.alloc(3 * colours)) : Buffer.alloc(0);
   return Buffer.concat([
     signature,
     chunk("IHDR", header),
+    palette,
     chunk("IDAT", deflateSync(Buffer.alloc(10))),
     chunk("IEND", Buffer.alloc(0)),
   ]);
@@ -46,10 +48,16 @@ function gif(width: number, height: number, table = false): Buffer {
   return Buffer.concat([Buffer.from("GIF89a"), header, Buffer.alloc(table ? 6 : 0)]);
 }
 
-function jpeg(width: number, height: number, components = 3): Buffer {
+function jpeg(
+  width: number,
+  height: number,
+  components = 3,
+  samplings = [0x22, 0x11, 0x11, 0x22],
+  name = "JFIF",
+): Buffer {
   const app0 = Buffer.concat([
     Buffer.from([0xff, 0xe0, 0x00, 0x10]),
-    Buffer.from("JFIF\0\x01\x02\0\0\x01\0\x01\0\0", "latin1"),
+    Buffer.from(`${name}\0\x01\x02\0\0\x01\0\x01\0\0`, "latin1"),
   ]);
   const table = Buffer.concat([Buffer.from([0xff, 0xdb, 0x00, 0x43]), Buffer.alloc(0x41, 1)]);
   const frame = Buffer.from([
@@ -65,8 +73,8 @@ function jpeg(width: number, height: number, components = 3): Buffer {
     width & 255,
     components,
   ]);
-  const parts = Buffer.from(Array.from({ length: components }, (_, i) => [i + 1, 0x11, 0]).flat());
-  return Buffer.concat([Buffer.from([0xff, 0xd8]), app0, table, frame, parts, Buffer.from([0xff, 0xda])]);
+  const parts = Buffer.from(Array.from({ length: components }, (_, i) => [i + 1, samplings[i], 0]).flat());
+  return Buffer.concat([Buffer.from([0xff, 0xd8]), app0, table, frame, parts, Buffer.from([0xff, 0xda, 0, 8])]);
 }
 
 describe("imageSize", () => {
@@ -79,6 +87,7 @@ describe("imageSize", () => {
     ["JPEG", jpeg(640, 360)],
     ["grey JPEG", jpeg(640, 360, 1)],
     ["CMYK JPEG", jpeg(640, 360, 4)],
+    ["JPEG without JFIF", jpeg(640, 360, 3, [0x21, 0x11, 0x11], "EXIF")],
   ])("reads a %s", (_name, image) => {
     expect(sizeOf(image)).toEqual({ width: 640, height: 360 });
   });
@@ -94,7 +103,13 @@ describe("imageSize", () => {
     ["a GIF without its colour table", gif(5, 5, true).subarray(0, 15)],
     ["a GIF of no height", gif(5, 0)],
     ["a GIF of an unknown version", Buffer.from("GIF88a\x05\0\x05\0\0\0\0", "latin1")],
+    ["a PNG without colours in its palette", png(5, 5, 4, 3, 0)],
+    ["a PNG with more colours than its depth allows", png(5, 5, 1, 3, 4)],
+    ["a PNG cut in its palette", png(5, 5, 4, 3).subarray(0, 50)],
     ["a JPEG of two components", jpeg(5, 5, 2)],
+    ["a JPEG of an unknown sampling", jpeg(5, 5, 3, [0x31, 0x11, 0x11])],
+    ["a JPEG whose colours are finer than its light", jpeg(5, 5, 3, [0x11, 0x22, 0x22])],
+    ["a JPEG without JFIF that ends before its scan", jpeg(5, 5, 3, [0x11, 0x11, 0x11], "EXIF").subarray(0, -4)],
     ["a cut JPEG", jpeg(5, 5).subarray(0, 90)],
     ["a JPEG that ends before its frame", Buffer.from([0xff, 0xd8, 0xff, 0xd9])],
   ])("finds none in %s", (_name, image) => {
