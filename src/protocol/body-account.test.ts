@@ -23,6 +23,16 @@ describe("BodyAccount", () => {
     expect(share.takeFlowing(1)).toBe(true);
   });
 
+  it("counts nothing for a share that is closed", () => {
+    const account = new BodyAccount(100);
+    const share = account.open();
+    share.close();
+    share.hold(10);
+    share.take(10);
+    share.takeFlowing(10);
+    expect(account.bytes).toBe(0);
+  });
+
   it("is at zero once all streams are closed, whatever they did", () => {
     const step = fc.record({
       stream: fc.nat(3),

@@ -134,6 +134,14 @@ describe("the request", () => {
     ]);
   });
 
+  it("counts by its first headers", () => {
+    const run = scripted();
+    play(run, requestHeaders(PATH), requestHeaders({ ":path": "/x", "x-request-id": "other" }, { endOfStream: true }));
+    play(run, requestBody(BODY, true), requestBody(BODY, true));
+    expect(arrived(run)).toMatchObject({ requestId: "r", bodyless: false });
+    expect(run.sent.map(({ kind }) => kind)).toEqual(["requestHeaders", "requestBody"]);
+  });
+
   it("without a body gets an endpoint at once, and nothing is passed through", () => {
     const run = scripted();
     const hint = { "envoy.lb.subset_hint": { "x-gateway-destination-endpoint-subset": ["10.0.0.9"] } };

@@ -146,6 +146,23 @@ describe("the response", () => {
     expect(run.account.bytes).toBe(0);
   });
 
+  it("is counted while it is held back, and until it has left", () => {
+    const run = routed();
+    run.machine.flushed(BODY.length);
+    play(run, OK, responseBody("x".repeat(100)));
+    expect(run.account.bytes).toBe(100);
+    play(run, responseBody("", true));
+    expect(run.account.bytes).toBe(100);
+    run.machine.flushed(100);
+    expect(run.account.bytes).toBe(0);
+  });
+
+  it("whose headers come after its end starts nothing", () => {
+    const run = routed();
+    expect(play(run, responseBody("{}", true), OK)).toHaveLength(2);
+    expect(heard(run)).toEqual(["arrive", "responseFirstByte", "ended natural"]);
+  });
+
   it("too big to be held back is passed on as it comes", () => {
     const run = routed(undefined, duplex(), BODY, {
       limits: { bodyBytesMax: 100, headersMax: 9, headerBytesMax: 999 },
