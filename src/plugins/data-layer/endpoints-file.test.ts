@@ -61,6 +61,11 @@ describe("endpoints file", () => {
       'base: &b {address: 1.2.3.4, port: "1"}\nendpoints:\n- {<<: *b, name: a}\n- &c {<<: *b, name: c}\n- *c\n',
       ["default/a 1.2.3.4", "default/c 1.2.3.4"],
     ],
+    [
+      "a list of merged maps",
+      'a: &a {address: 1.2.3.4}\nb: &b {port: "1", address: 5.6.7.8}\nendpoints: [{<<: [*a, *b], name: 12:30}]',
+      ["default/12:30 1.2.3.4"],
+    ],
     ["only the first document", `${file(entry("a", "1.2.3.4"))}---\nendpoints: 5\n`, ["default/a 1.2.3.4"]],
     ["a byte order mark", `\ufeff${file(entry("a", "1.2.3.4"))}`, ["default/a 1.2.3.4"]],
   ])("takes %s", (_, text, want) => {
@@ -125,6 +130,11 @@ describe("endpoints file", () => {
       "too much nesting by blanks",
       Array.from({ length: 300 }, (_, k) => `${" ".repeat(k)}a:\n`).join(""),
       "nested more than 64 levels deep",
+    ],
+    [
+      "merges of merges of merges",
+      `m0: &m0 {}\n${Array.from({ length: 6 }, (_, k) => `m${k + 1}: &m${k + 1} {<<: [${`*m${k}, `.repeat(50)}]}\n`).join("")}endpoints: [{<<: *m6}]`,
+      "it merges maps more than 1000000 times",
     ],
     ["more than 1 MiB", `#${"x".repeat(1 << 20)}`, "it has more than 1048576 bytes"],
   ])("refuses a file of %s", (_, text, error) => {

@@ -8,8 +8,9 @@ export const ENDPOINTS_FILE_BYTES_MAX = 1 << 20;
 const ERRORS_MAX = 50;
 /** Most levels of nesting. */
 const NESTING_MAX = 64;
-/** Most maps that are looked through, one merged into the other. */
+/** Most maps merged into each other, and most merged maps that are looked through for all entries together. */
 const MERGE_DEPTH_MAX = 8;
+const MERGES_MAX = 1_000_000;
 /** Most characters of a value that an error shows. */
 const SHOWN_MAX = 60;
 
@@ -56,6 +57,7 @@ class Reader {
   readonly #lines = new LineCounter();
   readonly #errors: string[] = [];
   #errorCount = 0;
+  #merges = 0;
   readonly #text: string;
   readonly #name: string;
   #document!: Document.Parsed;
@@ -104,7 +106,7 @@ class Reader {
         uniqueKeys: false,
         logLevel: "silent",
         prettyErrors: false,
-        customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !tag.tag.endsWith(":timestamp")),
+        customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !isTime(tag)),
       });
     } catch (error) {
       throw new FatalError(
@@ -156,8 +158,9 @@ class Reader {
     if (!isMap(node)) throw this.#fatal(node!, "labels", "a map of texts");
     const labels: [string, string][] = node.items.map((pair) => {
       const key = this.#resolve(pair.key as Node | null);
-      const name = isScalar(key) ? String(key.value) : undefined;
-      if (name === undefined) throw this.#fatal(node, "a label's name", "text");
+      if (!isScalar(key) || key.value === null || isMergeKey(key))
+        throw this.#fatal(key ?? node, "a label's name", "text");
+      const name = String(key.value as string | number | boolean);
       return [name, this.#string(this.#resolve(pair.value as Node | null), `label ${name}`)];
     });
     return Object.fromEntries(labels);
@@ -170,9 +173,16 @@ class Reader {
       node.items.findLast((pair) => isScalar(pair.key) && matches(String(pair.key.value)));
     const pair = named((name) => name === key) ?? named((name) => name.toLowerCase() === key.toLowerCase());
     if (pair) return this.#resolve(pair.value as Node | null);
-    const merged = this.#resolve((node.items.find((item) => isMergeKey(item.key))?.value ?? null) as Node | null);
-    if (!isMap(merged) || depth === MERGE_DEPTH_MAX) return null;
-    return this.#field(merged, key, what, depth + 1);
+    if (depth === MERGE_DEPTH_MAX) return null;
+    const merge = this.#resolve((node.items.find((item) => isMergeKey(item.key))?.value ?? null) as Node | null);
+    for (const item of isSeq(merge) ? (merge.items as Node[]) : [merge]) {
+      if (++this.#merges > MERGES_MAX)
+        throw new FatalError(`Cannot read ${this.#name}: it merges maps more than ${MERGES_MAX} times`);
+      const merged = this.#resolve(item);
+      const found = isMap(merged) ? this.#field(merged, key, what, depth + 1) : null;
+      if (found) return found;
+    }
+    return null;
   }
 
   #resolve(node: Node | null): Node | null {
@@ -212,6 +222,10 @@ class Reader {
     return `Cannot read ${this.#name}:${line}:${col}: ${what}`;
   }
 }
+
+/** Times of day and dates, which the stock picker's YAML takes for text. */
+const isTime = (tag: { readonly tag: string; readonly format?: string }): boolean =>
+  tag.tag.endsWith(":timestamp") || tag.format === "TIME";
 
 const isMergeKey = (key: unknown): boolean => isScalar(key) && key.source === "<<";
 
