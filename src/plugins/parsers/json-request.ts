@@ -9,8 +9,8 @@ import { JsonTape, LITERAL_TRUE, isNumber, isString, kindOf } from "./json-tape.
 import { PromptWriter } from "./prompt-writer.ts";
 
 /** Places of the members that every API has, in its key set. */
-export const MODEL = 0;
-export const STREAM = 1;
+const MODEL = 0;
+const STREAM = 1;
 export const CACHE_SALT = 2;
 /** Names for these places: key sets start with them. */
 export const COMMON_KEYS = ["model", "stream", "cache_salt"] as const;
@@ -43,11 +43,11 @@ export function parseJsonRequest(
   input: ParserInput,
   jsonErrorPrefix: string,
 ): ParsedRequest | ParseFailure {
-  const error = scanObject(tape, input.body);
+  const error = scanJsonBody(input.body);
   return error === "" ? readJsonRequest(api, input) : { ok: false, message: jsonErrorPrefix + error };
 }
 
-/** Parses a body that `scanObject` has accepted. */
+/** Indexes a body on this thread's tape; "" or Go's error, as `scanObject`. */
 export function scanJsonBody(body: Uint8Array): string {
   return scanObject(tape, body);
 }

@@ -16,7 +16,7 @@ export const OPEN_ARRAY = 0x5b;
 export const OPEN_OBJECT = 0x7b;
 export const LITERAL_NULL = 0x6e;
 export const LITERAL_TRUE = 0x74;
-export const LITERAL_FALSE = 0x66;
+const LITERAL_FALSE = 0x66;
 
 /** Flag of a string node: it holds a backslash. */
 export const ESCAPED = 1;
