@@ -1,4 +1,4 @@
-import { LineCounter, type Document, type Node, isAlias, isMap, isScalar, isSeq, parseAllDocuments } from "yaml";
+import { LineCounter, type Document, type Node, isAlias, isMap, isScalar, isSeq, parseAllDocuments, visit } from "yaml";
 import type { EndpointDescription } from "../../core/events.ts";
 import { isNestedDeeper } from "./yaml-nesting.ts";
 
@@ -10,7 +10,7 @@ const ERRORS_MAX = 50;
 const NESTING_MAX = 64;
 /** Most maps merged into each other, and most merged maps that are looked through for all entries together. */
 const MERGE_DEPTH_MAX = 8;
-const MERGES_MAX = 1_000_000;
+const MERGES_MAX = 100_000;
 /** Most characters of a value that an error shows. */
 const SHOWN_MAX = 60;
 
@@ -61,6 +61,7 @@ class Reader {
   readonly #text: string;
   readonly #name: string;
   #document!: Document.Parsed;
+  readonly #targets = new Map<Node, Node>();
 
   constructor(text: string, name: string) {
     this.#text = text;
@@ -92,6 +93,7 @@ class Reader {
     this.#document = documents[0];
     const [error] = this.#document.errors;
     if (error) throw new FatalError(this.#message(error.pos[0], `not YAML: ${error.message.split(/ at line |\n/)[0]}`));
+    this.#noteAliases();
     return this.#document.contents;
   }
 
@@ -160,7 +162,7 @@ class Reader {
       const key = this.#resolve(pair.key as Node | null);
       if (!isScalar(key) || key.value === null || isMergeKey(key))
         throw this.#fatal(key ?? node, "a label's name", "text");
-      const name = String(key.value as string | number | boolean);
+      const name = typeof key.value === "string" ? key.value : JSON.stringify(key.value);
       return [name, this.#string(this.#resolve(pair.value as Node | null), `label ${name}`)];
     });
     return Object.fromEntries(labels);
@@ -175,6 +177,7 @@ class Reader {
     if (pair) return this.#resolve(pair.value as Node | null);
     if (depth === MERGE_DEPTH_MAX) return null;
     const merge = this.#resolve((node.items.find((item) => isMergeKey(item.key))?.value ?? null) as Node | null);
+    if (isNothing(merge)) return null;
     for (const item of isSeq(merge) ? (merge.items as Node[]) : [merge]) {
       if (++this.#merges > MERGES_MAX)
         throw new FatalError(`Cannot read ${this.#name}: it merges maps more than ${MERGES_MAX} times`);
@@ -187,9 +190,22 @@ class Reader {
 
   #resolve(node: Node | null): Node | null {
     if (!isAlias(node)) return node;
-    const target = node.resolve(this.#document);
+    const target = this.#targets.get(node);
     if (target) return target;
     throw new FatalError(this.#message(node.range?.[0] ?? 0, `not YAML: nothing has the anchor ${node.source}`));
+  }
+
+  /** Notes what each alias stands for: asking the library for one walks the whole document. */
+  #noteAliases(): void {
+    const anchors = new Map<string, Node>();
+    visit(this.#document, {
+      Node: (_, node) => {
+        if (isAlias(node)) {
+          const target = anchors.get(node.source);
+          if (target) this.#targets.set(node, target);
+        } else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      },
+    });
   }
 
   #string(node: Node | null, what: string): string {
