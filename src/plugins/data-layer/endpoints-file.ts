@@ -243,7 +243,7 @@ class Reader {
 const isTime = (tag: { readonly tag: string; readonly format?: string }): boolean =>
   tag.tag.endsWith(":timestamp") || tag.format === "TIME";
 
-const isMergeKey = (key: unknown): boolean => isScalar(key) && key.source === "<<";
+const isMergeKey = (key: unknown): boolean => isScalar(key) && key.source === "<<" && key.type === "PLAIN";
 
 const isNothing = (node: Node | null): boolean => node === null || (isScalar(node) && node.value === null);
 
