@@ -199,6 +199,7 @@ function describe(result: DemoResult): string {
   const table = new Table({
     head: ["", ...FLEETS],
     colAligns: ["left", "right", "right"],
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
     style: process.stdout.isTTY ? {} : { head: [], border: [] },
   });
   const row = (name: string, of: (fleet: FleetName) => string): void => void table.push([name, ...FLEETS.map(of)]);

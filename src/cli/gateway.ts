@@ -7,7 +7,7 @@ import { createLog } from "../observability/log.ts";
 import { startMetricsServer } from "../observability/metrics-server.ts";
 import { createPoolMetrics } from "../observability/pool-metrics.ts";
 import type { GatewayLimits } from "../server/gateway-limits.ts";
-import { startGateway } from "../server/gateway.ts";
+import { type Gateway, startGateway } from "../server/gateway.ts";
 import { startLivePool } from "../server/live-pool.ts";
 import type { Command } from "./command.ts";
 import { type GatewayArgs, gatewayFlagsHelp, parseGatewayArgs } from "./gateway-args.ts";
@@ -86,13 +86,9 @@ async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<numb
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
   };
+  let gateway: Gateway | undefined;
   try {
-    if (args.metricsPort > 0) {
-      const registry = createPoolMetrics(pool.driver, "gateway", FRESH_WITHIN_US);
-      const metrics = await startMetricsServer(registry, { host, port: args.metricsPort });
-      closers.push(() => metrics.stop());
-    }
-    const gateway = await startGateway({
+    const serving = await startGateway({
       driver: pool.driver,
       host,
       port: args.port,
@@ -100,13 +96,26 @@ async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<numb
       limits: limitsOf(args),
       attemptFailed: (target, { kind, message }) => log.warn({ target, kind }, `Cannot get an answer: ${message}`),
     });
-    log.info({ seed, host, port: gateway.port, endpoints: pool.driver.core.endpoints.size }, "serving");
+    gateway = serving;
+    if (args.metricsPort > 0) {
+      const registry = createPoolMetrics({
+        driver: pool.driver,
+        poolName: "gateway",
+        freshWithinUs: FRESH_WITHIN_US,
+        streamCount: () => serving.requestCount,
+        bodyBytesInFlight: () => serving.bodyBytesInFlight,
+      });
+      const metrics = await startMetricsServer(registry, { host, port: args.metricsPort });
+      closers.push(() => metrics.stop());
+    }
+    log.info({ seed, host, port: serving.port, endpoints: pool.driver.core.endpoints.size }, "serving");
     return async () => {
-      const broken = await gateway.stop(args.drainTimeoutUs / 1000);
+      const broken = await serving.stop(args.drainTimeoutUs / 1000);
       await close();
       return broken;
     };
   } catch (error) {
+    await gateway?.stop(0);
     await close();
     throw error;
   }

@@ -5,8 +5,7 @@
 const FLEETS = ["random", "warmpath"];
 const NAMES = { random: "random", warmpath: "warmpath" };
 const DECISIONS_SHOWN = 8;
-const SVG_WIDTH = 700;
-const SVG_HEIGHT = 270;
+const LINE_HEIGHT = 270;
 
 let view = emptyView();
 
@@ -95,8 +94,8 @@ function drawSetup() {
     ["Model", `${setup.model} on ${setup.gpu}, simulated`],
     ["Fleets", `2 × ${setup.podsPerFleet} pods`],
     ["Load", `${setup.conversations} conversations × ${setup.turns} turns, ${setup.workers} workers`],
-    ["Through", setup.via === "envoy" ? "Envoy, ext_proc" : "the built-in gateway"],
-    ["Clock", speed],
+    ["Through", setup.via === "envoy" ? "Envoy, ext_proc" : "built-in gateway"],
+    ["Clock", setup.timeScale === 0 ? "at once" : `${(1 / setup.timeScale).toFixed(1)}×`],
     ["Seed", setup.seed],
   ];
   badgeList.replaceChildren(...badges.map(([name, value]) => make("li", {}, [`${name} `, make("b", { text: value })])));
@@ -108,7 +107,7 @@ function drawSetup() {
     ],
     [
       "Two clocks.",
-      `The engines' clock runs ${speed} as real time (time scale ${setup.timeScale}). TTFT is in model time, from arrival at the pod to the first token. Proxy + picker is real time, not scaled: all between client and first token that is not the engine's, timers and loopback included. Do not add the two without scaling.`,
+      `The engines' clock runs ${speed} as real time (time scale ${setup.timeScale}). TTFT is in the engines' time: from the moment when the engine has the request to its first token. Proxy + picker is real time, not scaled: what a request and its first token spent between client and pod. A client of real pods would see about the sum of both, plus the pod's own HTTP server and tokeniser.`,
     ],
     [
       "Stale signals.",
@@ -190,15 +189,14 @@ function drawDecision(decision) {
   const winner = picked.length > 0 ? podOf(picked[0]) : undefined;
   const turn = /^c(\d+)-t(\d+)$/.exec(requestId);
   const what = turn ? `conversation ${Number(turn[1]) + 1}, turn ${turn[2]}` : requestId;
-  const tokens = inputTokens >= 0 ? `~${(inputTokens / 1000).toFixed(1)}k tokens` : "not tokenised";
+  const tokens = inputTokens >= 0 ? ` ~${(inputTokens / 1000).toFixed(1)}k tokens` : "";
   const most = scorers.reduce((sum, { weight }) => sum + weight, 0) || 1;
   return make("li", { class: view.phase === "running" ? "new" : "" }, [
     make("span", { class: "what" }, [
       make("b", { text: winner ? `→ ${winner}` : `refused: ${refusal}` }),
-      make("br"),
-      `${what}`,
-      make("br"),
       tokens,
+      make("br"),
+      ` ${what}`,
     ]),
     make(
       "span",
@@ -215,7 +213,7 @@ function drawDecision(decision) {
             "span",
             { class: `candidate${won ? " won" : ""}`, title: words.join("\n") || "drawn at random" },
             [
-              make("span", {}, [
+              make("span", { class: "score" }, [
                 make("span", { text: `${pod}${won ? " ★" : ""}` }),
                 make("span", { text: scorers.length > 0 ? candidate.total.toFixed(2) : "" }),
               ]),
@@ -246,17 +244,20 @@ function drawLegend({ fleet, scorers }) {
 }
 
 function drawLine() {
-  const left = 44;
-  const right = SVG_WIDTH - 92;
+  const box = document.getElementById("line");
+  // As wide as its card, so that letters keep their size.
+  const width = Math.max(280, box.clientWidth);
+  const left = 46;
+  const right = width - 122;
   const top = 8;
-  const bottom = SVG_HEIGHT - 26;
+  const bottom = LINE_HEIGHT - 26;
   const scale = view.setup?.timeScale || 1;
   const lastSeconds = Math.max(1, (view.points.at(-1)?.atSeconds ?? 0) / scale);
   const x = (seconds) => left + ((right - left) * seconds) / lastSeconds;
   const y = (share) => bottom - (bottom - top) * share;
   const words = FLEETS.map((fleet) => `${NAMES[fleet]} ${percent(view.fleets[fleet].hitRate)}`).join(", ");
   const svg = makeSvg("svg", {
-    viewBox: `0 0 ${SVG_WIDTH} ${SVG_HEIGHT}`,
+    viewBox: `0 0 ${width} ${LINE_HEIGHT}`,
     role: "img",
     "aria-label": `Hit rate over time: now ${words}`,
   });
@@ -264,8 +265,8 @@ function drawLine() {
     svg.append(makeSvg("line", { class: "grid", x1: left, x2: right, y1: y(share), y2: y(share) }));
     svg.append(makeSvg("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, `${share * 100} %`));
   }
-  for (const seconds of ticks(lastSeconds)) {
-    svg.append(makeSvg("text", { x: x(seconds), y: SVG_HEIGHT - 6, "text-anchor": "middle" }, `${seconds} s`));
+  for (const seconds of ticks(lastSeconds, (right - left) / 70)) {
+    svg.append(makeSvg("text", { x: x(seconds), y: LINE_HEIGHT - 6, "text-anchor": "middle" }, `${seconds} s`));
   }
   const ends = [];
   for (const fleet of FLEETS) {
@@ -274,18 +275,19 @@ function drawLine() {
     );
     if (points.length > 1) svg.append(makeSvg("path", { class: `path ${fleet}`, d: `M${points.join("L")}` }));
     const share = view.points.at(-1)?.hitRates[fleet];
-    if (share !== undefined) ends.push({ fleet, at: y(share) + 4 });
+    if (share !== undefined)
+      ends.push({ fleet, text: `${NAMES[fleet]} ${(share * 100).toFixed(0)} %`, at: y(share) + 4 });
   }
   // Labels at the lines' ends, kept apart.
   ends.sort((a, b) => a.at - b.at);
   if (ends.length === 2 && ends[1].at - ends[0].at < 15) ends[1].at = ends[0].at + 15;
-  for (const { fleet, at } of ends) svg.append(makeSvg("text", { class: fleet, x: right + 8, y: at }, NAMES[fleet]));
-  document.getElementById("line").replaceChildren(svg);
+  for (const { fleet, text, at } of ends) svg.append(makeSvg("text", { class: fleet, x: right + 8, y: at }, text));
+  box.replaceChildren(svg);
 }
 
-/** Round numbers up to the last. */
-function ticks(last) {
-  const step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600].find((each) => last / each <= 6) ?? 1200;
+/** Round numbers up to the last, not more than there is room for. */
+function ticks(last, most) {
+  const step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600].find((each) => last / each <= most) ?? 1200;
   return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step);
 }
 
@@ -352,4 +354,5 @@ function setUpTheme() {
 }
 
 setUpTheme();
+addEventListener("resize", () => view.fleets && drawLine());
 listen();
