@@ -94,7 +94,13 @@ async function start(flags: EppFlags, log: Logger): Promise<Running> {
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
     failed: (error) => log.error({ err: error }, "a stream failed"),
   });
-  const registry = createPoolMetrics(pool.driver, flags.poolName, flags.metricsStalenessThresholdUs);
+  const registry = createPoolMetrics({
+    driver: pool.driver,
+    poolName: flags.poolName,
+    freshWithinUs: flags.metricsStalenessThresholdUs,
+    streamCount: () => extProc.streamCount,
+    bodyBytesInFlight: () => extProc.bodyBytesInFlight,
+  });
   const metrics = await startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
   log.info({ seed, grpcPort: extProc.port, healthPort: extProc.healthPort, metricsPort: metrics.port }, "serving");
   return {

@@ -5,11 +5,22 @@ import type { Notice } from "../core/notices.ts";
 /** Distinct model or fairness labels before further ones become `other`, as stock (metrics/cardinality.go). */
 const LABEL_VALUES_MAX = 1000;
 
+export interface PoolMetricsOptions {
+  readonly driver: CoreDriver;
+  readonly poolName: string;
+  /** Age up to which an endpoint's signals count as fresh. */
+  readonly freshWithinUs: number;
+  /** Requests that the server in front has open, and bytes of bodies that it holds. */
+  readonly streamCount: () => number;
+  readonly bodyBytesInFlight: () => number;
+}
+
 /**
  * The picker's own metrics, read from the core's notices. Names and labels are the stock EPP's; the families that it
  * has beyond these come with the issue on signals.
  */
-export function createPoolMetrics(driver: CoreDriver, poolName: string, freshWithinUs: number): Registry {
+export function createPoolMetrics(options: PoolMetricsOptions): Registry {
+  const { driver, poolName, freshWithinUs, streamCount, bodyBytesInFlight } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const label = labelLimit();
@@ -45,6 +56,10 @@ export function createPoolMetrics(driver: CoreDriver, poolName: string, freshWit
   });
   gauge(registry, "warmpath_requests_in_flight", "Requests between arrival and end.", [], (g) =>
     g.set(driver.core.requestCount),
+  );
+  gauge(registry, "warmpath_streams", "Requests that the server has open.", [], (g) => g.set(streamCount()));
+  gauge(registry, "warmpath_body_bytes_in_flight", "Bytes of bodies that are held.", [], (g) =>
+    g.set(bodyBytesInFlight()),
   );
   gauge(registry, "warmpath_plugin_gauge", "What plugins tell of themselves.", ["plugin_name", "gauge"], (g) => {
     for (const { name, plugin } of driver.core.plan.plugins) {

@@ -13,6 +13,7 @@ import type { FileDiscoveryParams } from "../plugins/data-layer/file-discovery.t
 import { type MetricsDataSourceParams, scrapePeriodMs } from "../plugins/data-layer/metrics-data-source.ts";
 import { CoreDriver } from "./core-driver.ts";
 import { ScrapeProblems } from "./scrape-problems.ts";
+import { seldom } from "./seldom.ts";
 
 export interface LivePoolOptions {
   /** The config, and the flags that change decisions. */
@@ -56,11 +57,12 @@ export async function startLivePool(options: LivePoolOptions): Promise<LivePool>
     ...(limits && { limits }),
     ...(record && { record }),
   });
+  const tell = seldom(problem);
   driver.observe((notice) => {
     if (notice.type === "endpointRefused") {
-      problem(`Cannot take endpoint ${notice.id}: the pool has ${notice.limit} already, the most that is allowed`);
-    } else if (notice.type === "pluginFailed") problem(`A plugin failed, its request was refused: ${notice.cause}`);
-    else if (notice.type === "producerFailed") problem(`Producer ${notice.plugin} failed: ${notice.cause}`);
+      tell(`Cannot take endpoint ${notice.id}: the pool has ${notice.limit} already, the most that is allowed`);
+    } else if (notice.type === "pluginFailed") tell(`A plugin failed, its request was refused: ${notice.cause}`);
+    else if (notice.type === "producerFailed") tell(`Producer ${notice.plugin} failed: ${notice.cause}`);
   });
   driver.load(source);
   const { blueprint } = driver.core.plan as EppPlan;

@@ -20,15 +20,16 @@ export interface Stack {
   metric(series: string): Promise<number>;
   /** Sets what a pod does wrong. */
   fault(pod: number, faults: object): Promise<void>;
-  /** Waits until the picker holds no request and no reservation, and has lost none. */
-  untilQuiet(): Promise<void>;
+  /** Waits until the picker holds no request and no reservation; so many plugin calls may have failed (default 0). */
+  untilQuiet(expected?: { readonly pluginFailures: number }): Promise<void>;
 }
 
 export interface StackOptions {
   readonly pods?: PodsOptions;
-  readonly flags?: readonly string[];
+  /** Further flags of `epp`, or what makes them of the stack's folder. */
+  readonly flags?: readonly string[] | ((folder: string) => readonly string[]);
   readonly envoy?: Partial<EnvoyOptions>;
-  /** Most streams of pods that the config watches for changes of the endpoints file. */
+  /** True to have changes of the endpoints file followed. */
   readonly watchFile?: boolean;
 }
 
@@ -67,7 +68,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const flags = ["--config-file", configFile, "--pool-name", "pool", "--tracing=false", "--seed", "1"];
   const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort, "--metrics-port", metricsPort].map(String);
   const secure = options.envoy?.tls ? [] : ["--secure-serving=false"];
-  const epp = startCommand(["epp", ...flags, ...ports, ...secure, "--drain-timeout=0s", ...(options.flags ?? [])]);
+  const more = typeof options.flags === "function" ? options.flags(folder) : (options.flags ?? []);
+  const epp = startCommand(["epp", ...flags, ...ports, ...secure, "--drain-timeout=0s", ...more]);
   await epp.line('"serving"');
   const envoy = await startEnvoy({ extProcPort: grpcPort, ...options.envoy });
   onTestFinished(() => envoy.stop());
@@ -93,13 +95,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       });
       expect(response.status).toBe(200);
     },
-    async untilQuiet() {
+    async untilQuiet({ pluginFailures } = { pluginFailures: 0 }) {
       await expect.poll(() => metric("warmpath_requests_in_flight"), { timeout: 10_000 }).toBe(0);
       for (const gauge of ["inflight_requests", "inflight_tokens"]) {
         const series = `warmpath_plugin_gauge{plugin_name="inflight-load-producer",gauge="${gauge}"}`;
         expect(await metric(series)).toBe(0);
       }
-      expect(await metric("warmpath_plugin_failures_total")).toBe(0);
+      expect(await metric("warmpath_plugin_failures_total")).toBe(pluginFailures);
     },
   };
 }
