@@ -1,5 +1,4 @@
 import { putModelNameBack } from "../protocol/model-name.ts";
-import { bytesOf } from "../protocol/text.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -10,20 +9,23 @@ const NO_BYTES = new Uint8Array(0);
 export class ModelNameRestorer {
   readonly #served: string;
   readonly #requested: string;
-  readonly #needles: readonly Uint8Array[];
+  readonly #needles: readonly Buffer[];
   #held: Uint8Array = NO_BYTES;
 
   constructor(served: string, requested: string) {
     this.#served = served;
     this.#requested = requested;
-    this.#needles = [bytesOf(`"model":"${served}"`), bytesOf(`"model": "${served}"`)];
+    this.#needles = [`"model":"${served}"`, `"model": "${served}"`].map((text) => Buffer.from(text));
   }
 
   /** The next bytes of the answer; gives those that can go on. */
   push(chunk: Uint8Array): Uint8Array {
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    const whole = bytes.length - Math.max(...this.#needles.map((needle) => openTail(bytes, needle)));
-    this.#held = whole === bytes.length ? NO_BYTES : new Uint8Array(bytes.subarray(whole));
+    const bytes = Buffer.concat([this.#held, chunk]);
+    // A name that is complete is no beginning of another, though it ends with the quote that one begins with.
+    const complete = Math.max(...this.#needles.map((needle) => lastEnd(bytes, needle)));
+    const tails = this.#needles.map((needle) => openTail(bytes, needle, complete));
+    const whole = bytes.length - Math.max(...tails);
+    this.#held = bytes.subarray(whole);
     return putModelNameBack(bytes.subarray(0, whole), this.#served, this.#requested);
   }
 
@@ -35,9 +37,15 @@ export class ModelNameRestorer {
   }
 }
 
-/** Length of the longest end of `bytes` that is a true beginning of `needle`. */
-function openTail(bytes: Uint8Array, needle: Uint8Array): number {
-  for (let length = Math.min(bytes.length, needle.length - 1); length > 0; length--) {
+/** Where the last `needle` in `bytes` ends; 0 when there is none. */
+function lastEnd(bytes: Buffer, needle: Buffer): number {
+  const at = bytes.lastIndexOf(needle);
+  return at < 0 ? 0 : at + needle.length;
+}
+
+/** Length of the longest end of `bytes` from `start` on that is a true beginning of `needle`. */
+function openTail(bytes: Uint8Array, needle: Uint8Array, start: number): number {
+  for (let length = Math.min(bytes.length - start, needle.length - 1); length > 0; length--) {
     const from = bytes.length - length;
     let same = 0;
     while (same < length && bytes[from + same] === needle[same]) same++;
