@@ -123,7 +123,7 @@ function readArgs(argv: readonly string[]): DemoArgs | string {
       },
     }));
   } catch (error) {
-    return (error as Error).message;
+    return (error as Error).message.split("\n")[0].replace(/\.$/, "");
   }
   const { once, json, via, host } = values;
   const timeScale = Number(values["time-scale"]);

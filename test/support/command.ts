@@ -32,7 +32,7 @@ export function startCommand(
   const waiting = new Set<(line: string) => void>();
   const lines = { stdout: [] as string[], stderr: [] as string[] };
   for (const name of ["stdout", "stderr"] as const) {
-    createInterface({ input: child[name]! }).on("line", (line) => {
+    createInterface({ input: child[name] }).on("line", (line) => {
       lines[name].push(line);
       for (const look of waiting) look(line);
     });
