@@ -29,7 +29,7 @@ export class PageBuffers {
 
   /** A buffer of at least that many bytes. Throws when the limit of all is reached. */
   take(bytesMin: number): Uint8Array {
-    const spare = this.#spares.findIndex((buffer) => buffer.length >= bytesMin);
+    const spare = this.#spares.findLastIndex((buffer) => buffer.length >= bytesMin);
     const size = spare >= 0 ? this.#spares[spare].length : Math.max(FIRST_BYTES, bytesMin);
     const { pageBytesInFlightMax } = this.limits;
     if (this.#bytesInFlight + size > pageBytesInFlightMax)

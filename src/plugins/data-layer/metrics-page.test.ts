@@ -278,6 +278,56 @@ describe("metrics page, over random pages", () => {
     );
   });
 
+  it("reads a page after others of its kind as a reader that never saw one", () => {
+    const selectors = ["q", "q_total", "vllm:q", "h", "s"].flatMap((name) => [
+      selector(name, {}, { keep: ["a", "engine"] }),
+      selector(name, { a: "x" }),
+    ]);
+    const told = (reader: MetricsPageReader, text: string) => {
+      const error = reader.read(bytes(text));
+      if (error !== undefined) return error;
+      return selectors.map((_, k) => [reader.finding(k), reader.value(k), reader.label(k, 0), reader.label(k, 1)]);
+    };
+    const bounds =
+      '# TYPE h histogram\nh_bucket{le="1"} 2\nh_bucket{le="+Inf"} 3\nh_sum 4\nh_count 3\n# TYPE s summary\ns{quantile="0.5"} 1\ns_sum 2\n';
+    const number = fc.constantFrom(
+      "0",
+      "7",
+      "-3",
+      "2.5 9",
+      "1e3",
+      "NaN",
+      "",
+      "x",
+      " 4",
+      "5 ",
+      "{",
+      '"',
+      "1\n",
+      "_b 6",
+      "\t8",
+    );
+    const edits = fc.array(fc.tuple(fc.nat(), number), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(page, fc.array(edits, { minLength: 1, maxLength: 8 }), fc.boolean(), (families, rounds, braced) => {
+        const text = `${render(families, "", "")}${bounds}${braced ? '{"q",a="x"} 1\n' : ""}`;
+        const reader = new MetricsPageReader(selectors);
+        expect(told(reader, text)).toEqual(told(new MetricsPageReader(selectors), text));
+        for (const round of rounds) {
+          const rows = text.split("\n");
+          for (const [at, value] of round) {
+            const row = at % (rows.length - 1);
+            // Puts another number, or something else, where the line's last word stands.
+            rows[row] = rows[row].replace(/[-+.\w]+$/, value);
+          }
+          const changed = rows.join("\n");
+          expect(told(reader, changed)).toEqual(told(new MetricsPageReader(selectors), changed));
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
   it("survives any bytes, and reads a good page after them as before", () => {
     const good = bytes('# TYPE q gauge\nq{a="1"} 5\n');
     const reader = new MetricsPageReader([selector("q")]);

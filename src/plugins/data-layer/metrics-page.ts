@@ -1,5 +1,6 @@
 import {
   BLANK,
+  CLOSE,
   HASH,
   KIND,
   METRIC_CHAR,
@@ -31,8 +32,11 @@ import {
   typeOf,
 } from "./page-families.ts";
 import { PageLabels } from "./page-labels.ts";
+import { PageMemo } from "./page-memo.ts";
 import { ChosenSeries, type Finding, type SeriesSelector } from "./page-series.ts";
 
+/** Most pages kept to compare with. */
+const MEMOS_MAX = 4;
 /** Most bytes of the page that a message shows. */
 const EXCERPT_BYTES_MAX = 40;
 
@@ -60,6 +64,12 @@ export class MetricsPageReader {
   #nameFamily = -1;
   #family = -1;
   #role = PLAIN_SAMPLE;
+  /** Index of the current sample's `{`; -1 when it has none. */
+  #open = -1;
+  /** Pages read before, the one last met first. */
+  readonly #memos: PageMemo[] = [];
+  /** The page that is being read in full. */
+  #memo = new PageMemo();
   #error = "";
   #errorAt = 0;
 
@@ -76,19 +86,65 @@ export class MetricsPageReader {
    */
   read(page: Uint8Array): string | undefined {
     this.#page = page;
-    this.#families.reset(page);
-    this.#nameLength = 0;
-    this.#labels.reset(page);
-    for (const chosen of this.#chosen) chosen.reset();
     const end = page.lastIndexOf(NEWLINE) + 1;
     for (let i = end; i < page.length; i++) {
       if ((KIND[page[i]] & BLANK) === 0) return this.#message(end, "no newline at the end of the page");
     }
+    this.#labels.reset(page);
+    return this.#readByMemo(end) ? undefined : this.#readInFull(end);
+  }
+
+  #readInFull(end: number): string | undefined {
+    const page = this.#page;
+    const memo = this.#memo;
+    memo.begin(end);
+    this.#families.reset(page);
+    this.#nameLength = 0;
+    for (const chosen of this.#chosen) chosen.reset();
     for (let i = 0; i < end;) {
+      memo.addLine(i);
       i = this.#line(i);
       if (i < 0) return this.#message(this.#errorAt, this.#error);
     }
+    if (memo.keep(page, end)) {
+      this.#memos.unshift(memo);
+      this.#memo = this.#memos.length > MEMOS_MAX ? this.#memos.pop()! : new PageMemo();
+    }
     return undefined;
+  }
+
+  /** Reads a page that differs from one before in nothing but numbers. False when it differs more. */
+  #readByMemo(end: number): boolean {
+    if (this.#memos.length === 0) return false;
+    const { buffer, byteOffset } = this.#page;
+    const view = new DataView(buffer, byteOffset, end);
+    const found = this.#memos.findIndex((memo) => this.#replay(memo, view, end));
+    if (found > 0) this.#memos.unshift(...this.#memos.splice(found, 1));
+    return found >= 0;
+  }
+
+  #replay(memo: PageMemo, view: DataView, end: number): boolean {
+    const page = this.#page;
+    const { count, starts, numbers } = memo;
+    for (const chosen of this.#chosen) chosen.reset();
+    let i = 0;
+    for (let line = 0; line < count; line++) {
+      const start = starts[line];
+      const number = numbers[line];
+      const length = (number < 0 ? starts[line + 1] : number) - start;
+      if (i + length > end || !memo.matches(view, i, start, length)) return false;
+      if (number < 0) {
+        i += length;
+        continue;
+      }
+      const wanted = memo.wanted[line];
+      const type = memo.types[line];
+      this.#labels.count = 0;
+      if (wanted >= 0 && memo.labels[line] >= 0) this.#labels.read(i + memo.labels[line] - start, type);
+      i = this.#readNumber(skipBlanks(page, i + length), type, memo.counts[line] === 1, wanted);
+      if (i < 0) return false;
+    }
+    return i === end;
   }
 
   /** What the page had for the selector of this index. */
@@ -113,29 +169,32 @@ export class MetricsPageReader {
     if (page[i] === HASH) return this.#comment(i + 1);
     this.#labels.count = 0;
     this.#labels.bounded = false;
+    this.#open = -1;
     if (page[i] === OPEN) return this.#readBraced(i);
     i = this.#readName(i);
     if (i < 0) return -1;
     this.#sampleType();
     i = skipBlanks(page, i);
-    return page[i] === OPEN ? this.#readLabelled(i) : this.#readNumber(i);
+    return page[i] === OPEN ? this.#readLabelled(i) : this.#readSample(i);
   }
 
   /** Labels at `{`, value and timestamp of the current family's sample. */
   #readLabelled(i: number): number {
     const labels = this.#labels;
     const type = this.#families.types[this.#family];
+    this.#open = i;
     let end = -1;
     if (this.#families.wanted[this.#family] < 0) end = labels.skim(i, type, this.#role === PLAIN_SAMPLE);
     if (end < 0) end = labels.read(i, type);
-    return end < 0 ? this.#fail(labels.errorAt, labels.error) : this.#readNumber(skipBlanks(this.#page, end));
+    return end < 0 ? this.#fail(labels.errorAt, labels.error) : this.#readSample(skipBlanks(this.#page, end));
   }
 
   /** A sample that has its name among its labels. */
   #readBraced(i: number): number {
     const labels = this.#labels;
+    this.#memo.refuse();
     const end = labels.readNamed(i, (start, end) => (this.#enter(start, end) ? this.#sampleType() : -1));
-    return end < 0 ? this.#fail(labels.errorAt, labels.error) : this.#readNumber(skipBlanks(this.#page, end));
+    return end < 0 ? this.#fail(labels.errorAt, labels.error) : this.#readSample(skipBlanks(this.#page, end));
   }
 
   /** Type of the current family, which now has a sample. */
@@ -213,8 +272,20 @@ export class MetricsPageReader {
     return family >= 0;
   }
 
-  /** Value and timestamp up to the line's end; then the series is complete. */
-  #readNumber(i: number): number {
+  /** Value and timestamp of the current family's sample. */
+  #readSample(i: number): number {
+    const type = this.#families.types[this.#family];
+    const wanted = this.#families.wanted[this.#family];
+    const counts =
+      type === HISTOGRAM && (this.#role === COUNT_SAMPLE || (this.#role !== SUM_SAMPLE && this.#labels.bounded));
+    // Without a blank or brace between, other bytes could move the border of name and number.
+    if (i > 0 && (KIND[this.#page[i - 1]] & BLANK) === 0 && this.#page[i - 1] !== CLOSE) this.#memo.refuse();
+    else this.#memo.addNumber(i, type, counts, wanted, this.#open);
+    return this.#readNumber(i, type, counts, wanted);
+  }
+
+  /** Value and timestamp up to the line's end; then the series is complete. `counts`: the value is not below 0. */
+  #readNumber(i: number, type: number, counts: boolean, wanted: number): number {
     const page = this.#page;
     const end = floatEnd(page, i);
     if (end < 0 || (page[end] !== NEWLINE && (KIND[page[end]] & BLANK) === 0)) return this.#fail(i, "not a number");
@@ -227,20 +298,13 @@ export class MetricsPageReader {
       if (page[newline] !== NEWLINE) return this.#fail(newline, "something after the timestamp");
       time = floatValue(page, start, newline);
     }
-    const type = this.#families.types[this.#family];
-    if (page[i] === MINUS && type === HISTOGRAM && this.#counts() && floatValue(page, i, end) < 0)
+    if (page[i] === MINUS && counts && floatValue(page, i, end) < 0)
       return this.#fail(i, "a negative count in a histogram");
-    const wanted = this.#families.wanted[this.#family];
     if (wanted >= 0) {
       const value = type === GAUGE || type === COUNTER ? floatValue(page, i, end) : 0;
       for (const chosen of this.#chosenOf[wanted]) chosen.consider(page, this.#labels, value, time);
     }
     return newline + 1;
-  }
-
-  /** True when the histogram's current sample is a count. */
-  #counts(): boolean {
-    return this.#role === COUNT_SAMPLE || (this.#role !== SUM_SAMPLE && this.#labels.bounded);
   }
 
   #fail(at: number, what: string): -1 {
