@@ -3,14 +3,18 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
+/** Of a failed step's output, its end. */
+const LINES_SHOWN = 120;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name) => `${root}node_modules/.bin/${name}`;
 
 const steps = [
-  ["unit tests", bin("vitest"), ["run", "--project", "unit", "--reporter=dot"]],
+  ["unit tests", bin("vitest"), ["run", "--project", "unit", "--silent=passed-only"]],
   ["types", bin("tsc"), ["-p", "tsconfig.json"]],
   ["types of pure code", bin("tsc"), ["-p", "tsconfig.pure.json"]],
   ["lint", bin("oxlint"), ["--deny-warnings"]],
+  ["proto lint", bin("buf"), ["lint"]],
+  ["proto format", bin("buf"), ["format", "-d", "--exit-code"]],
   ["layers", process.execPath, ["scripts/check-layers.mjs"]],
   ["unused code", bin("knip"), ["--no-progress"]],
   ["format", bin("prettier"), ["--check", "--log-level", "warn", "."]],
@@ -22,7 +26,7 @@ const run = ([name, command, args]) =>
     const child = spawn(command, args, {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, FORCE_COLOR: "0" },
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
     });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
@@ -42,5 +46,6 @@ const worker = async () => {
 };
 await Promise.all(Array.from({ length: Math.min(availableParallelism(), steps.length) }, worker));
 const failed = results.filter((r) => r.failed);
-for (const { name, output } of failed) console.error(`\n--- ${name} ---\n${output.trim()}`);
+for (const { name, output } of failed)
+  console.error(`\n--- ${name} ---\n${output.trim().split("\n").slice(-LINES_SHOWN).join("\n")}`);
 process.exit(failed.length ? 1 : 0);

@@ -119,7 +119,10 @@ export class Endpoints {
     if (row.kvUsage !== undefined) this.kvUsage[slot] = row.kvUsage;
     if (row.blockSizeTokens !== undefined) this.blockSizeTokens[slot] = row.blockSizeTokens;
     if (row.blockCount !== undefined) this.blockCount[slot] = row.blockCount;
-    if (row.lora !== undefined) this.lora[slot] = row.lora;
+    if (row.lora !== undefined) {
+      const max = row.lora.max < 0 ? (this.lora[slot]?.max ?? 0) : row.lora.max;
+      this.lora[slot] = { ...row.lora, max };
+    }
     if (row.attributes) for (const key in row.attributes) this.column(key).values[slot] = row.attributes[key];
     this.updatedAtUs[slot] = row.atUs ?? nowUs;
     return true;

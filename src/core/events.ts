@@ -21,6 +21,7 @@ export interface EndpointDescription {
 export interface LoraSignal {
   readonly active: readonly string[];
   readonly waiting: readonly string[];
+  /** Adapters that fit at once; below 0 when the page did not tell: then the last one holds. */
   readonly max: number;
 }
 
