@@ -200,7 +200,7 @@ function describe(result: DemoResult): string {
     head: ["", ...FLEETS],
     colAligns: ["left", "right", "right"],
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
-    style: process.stdout.isTTY ? {} : { head: [], border: [] },
+    style: { head: process.stdout.isTTY ? ["bold"] : [], border: [] },
   });
   const row = (name: string, of: (fleet: FleetName) => string): void => void table.push([name, ...FLEETS.map(of)]);
   row("KV-cache hit rate, by tokens", (fleet) => percent(result[fleet].hitRate));
@@ -212,7 +212,7 @@ function describe(result: DemoResult): string {
   }
   row("proxy + picker p50, real time", (fleet) => ms(result.pickerMs[fleet].p50));
   row("proxy + picker p95, real time", (fleet) => ms(result.pickerMs[fleet].p95));
-  row("picker CPU a request, real time", (fleet) => ms(result[fleet].pickerCpuMs));
+  row("picker CPU a request, with scrapes", (fleet) => ms(result[fleet].pickerCpuMs));
   row("failed requests", (fleet) => String(result[fleet].failed));
   const { requests, model, gpu, via, timeScale, seed, wallSeconds } = result;
   const way = via === "envoy" ? "Envoy and ext_proc" : "the built-in gateway";

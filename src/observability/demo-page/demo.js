@@ -151,10 +151,7 @@ function drawPods(fleet, pods) {
     bar.style.setProperty("--share", rate);
     setText(row.querySelector(".name"), pod.pod);
     setText(row.querySelector(".rate"), percent(rate));
-    setText(
-      row.querySelector(".dots"),
-      "●".repeat(Math.min(pod.running, 8)) + "○".repeat(Math.min(pod.waiting, 8)) || "·",
-    );
+    setText(row.querySelector(".dots"), "●".repeat(Math.min(pod.running, 8)) + "○".repeat(Math.min(pod.waiting, 8)));
     setText(row.querySelector(".queue-text"), `${pod.running} running, ${pod.waiting} waiting`);
     setText(row.querySelector(".kv-text"), `${pod.requests} served, KV ${(pod.kvUsage * 100).toFixed(0)} %`);
   }
@@ -236,10 +233,12 @@ function drawLegend({ fleet, scorers }) {
   if (!legend || legend.children.length > 0 || scorers.length === 0) return;
   legend.replaceChildren(
     "Each pod's weighted score; the highest wins.",
-    ...scorers.flatMap(({ name, weight }) => [
-      make("i", { class: `swatch ${scorerClass(name)}`, "aria-hidden": "true" }),
-      `${name} × ${weight}`,
-    ]),
+    ...scorers.map(({ name, weight }) =>
+      make("span", { class: "scorer" }, [
+        make("i", { class: `swatch ${scorerClass(name)}`, "aria-hidden": "true" }),
+        `${name} × ${weight}`,
+      ]),
+    ),
   );
 }
 
