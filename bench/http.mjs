@@ -189,7 +189,7 @@ async function start(argv, ready) {
     };
     child.stdout.on("data", hear);
     child.stderr.on("data", hear);
-    once(child, "exit").then(() => reject(new Error(`Cannot start ${argv[0]}: ${said}`)));
+    child.once("exit", () => reject(new Error(`Cannot start ${argv[0]}: ${said}`)));
   });
   child.stdout.resume();
   child.stderr.resume();

@@ -52,7 +52,10 @@ describe("a core driver", () => {
   it("gives the answer to an ask, or its failure, back as an event", async () => {
     const asking: PluginInstance = {
       produce: (request) => ({ kind: request.facts.model, payload: 7 }),
-      resume: (request, answer) => void request.setHeader("x-answer", JSON.stringify(answer)),
+      resume(request, answer) {
+        request.setHeader("x-answer", JSON.stringify(answer));
+        return undefined;
+      },
     };
     const ask = (a: { kind: string; payload: unknown }) =>
       a.kind === "good" ? Promise.resolve([a.payload] as never) : Promise.reject(new Error("no"));
@@ -67,7 +70,10 @@ describe("a core driver", () => {
   it("answers an ask for block ids from the requester's prompt, in the same turn", () => {
     const asking: PluginInstance = {
       produce: () => ({ kind: "blockIds", payload: { blockSizeTokens: 128 } }),
-      resume: (request, answer) => void request.setHeader("x-answer", JSON.stringify(answer)),
+      resume(request, answer) {
+        request.setHeader("x-answer", JSON.stringify(answer));
+        return undefined;
+      },
     };
     const { driver } = setUp([asking]);
     driver.upsert(endpoint("a"));
