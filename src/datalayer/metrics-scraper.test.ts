@@ -410,6 +410,21 @@ describe("metrics scraper, against faults", () => {
     expect(watch.failures).toEqual([]);
   });
 
+  it("opens a new connection after an answer that says close, even if the pod leaves the old one open", async () => {
+    const sockets = new Set<Socket>();
+    const port = await serveRaw((socket, requests) => {
+      sockets.add(socket);
+      // A second request here would meet silence.
+      if (requests() > 1) return;
+      socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${page(2).length}\r\n\r\n${page(2)}`);
+    });
+    const watch = new Watch();
+    scrape(watch).add(place(port));
+    await watch.until(() => watch.rows.length + watch.failures.length >= 4);
+    expect(watch.failures).toEqual([]);
+    expect(sockets.size).toBeGreaterThanOrEqual(4);
+  });
+
   it("asks again on a new connection when the pod closed the idle one", async () => {
     let connections = 0;
     const server = createTcpServer((socket) => {

@@ -97,6 +97,11 @@ describe("metrics page", () => {
     ["a label twice", 'q{a="1",b="2",a="1"} 1\n', /a label twice in one series/],
     ["a reserved label", 'q{__name__="x"} 1\n', /a label name that is reserved/],
     ["a bucket without a number", '# TYPE q histogram\nq_bucket{le="x"} 1\n', /not a number as bound/],
+    [
+      "a bucket without a number that a gauge had before",
+      '# TYPE h histogram\ng{le="x"} 1\nh_bucket{le="x"} 1\n',
+      /line 3: not a number as bound/,
+    ],
     ["a negative count", "# TYPE q histogram\nq_count -1\n", /a negative count in a histogram/],
     ["labels alone", '{a="b"} 1\n', /labels without a metric name/],
     ["a name with a dash", "a-b 1\n", /not a number: "-b 1"/],
@@ -124,6 +129,14 @@ describe("metrics page", () => {
     expect(find(text, lora).kept).toEqual(["lora-buoys,lora-tides", "2"]);
     const cache = selector("vllm:cache_config_info", {}, { keep: ["block_size", "num_gpu_blocks"] });
     expect(find(text, cache).kept).toEqual(["32", "96"]);
+  });
+
+  it("takes no digit for a number that now belongs to the name", () => {
+    const reader = new MetricsPageReader([selector("q"), selector("q5")]);
+    expect(reader.read(bytes("# TYPE q gauge\nq+7 9\n"))).toBeUndefined();
+    expect(reader.value(0)).toBe(7);
+    expect(reader.read(bytes("# TYPE q gauge\nq5 9\n"))).toBeUndefined();
+    expect([reader.finding(0), reader.finding(1)]).toEqual(["no family", "series"]);
   });
 
   it("does not keep anything of the page before", () => {
@@ -317,8 +330,12 @@ describe("metrics page, over random pages", () => {
           const rows = text.split("\n");
           for (const [at, value] of round) {
             const row = at % (rows.length - 1);
-            // Puts another number, or something else, where the line's last word stands.
-            rows[row] = rows[row].replace(/[-+.\w]+$/, value);
+            // Puts another number, or something else, where the line's last word stands; or changes any character.
+            const place = at % (rows[row].length + 1);
+            rows[row] =
+              at % 3 === 0
+                ? rows[row].slice(0, place) + value.slice(0, 1) + rows[row].slice(place + 1)
+                : rows[row].replace(/[-+.\w]+$/, value);
           }
           const changed = rows.join("\n");
           expect(told(reader, changed)).toEqual(told(new MetricsPageReader(selectors), changed));
