@@ -20,6 +20,7 @@ import { hasBody, readBody } from "./gateway-body.ts";
 import { podRequestHeaders } from "./gateway-headers.ts";
 import type { GatewayLimits } from "./gateway-limits.ts";
 import { GatewayResponse } from "./gateway-response.ts";
+import { podOrigin } from "./pod-origin.ts";
 import { failureOf, type UpstreamFailure } from "./upstream-failure.ts";
 
 /** What all exchanges of a gateway share. */
@@ -81,6 +82,8 @@ export class GatewayExchange {
   /** Serves it, or refuses it at once for the given reason. */
   start(refusal?: Rejection): void {
     this.#response.once("close", () => this.#closed());
+    // Bytes that can no longer be written are no error of ours: the close tells.
+    this.#response.on("error", () => undefined);
     if (refusal) return this.#refuse(refusal);
     const { reading, limits } = this.#context;
     if (hasBody(this.#request)) {
@@ -161,7 +164,7 @@ export class GatewayExchange {
     const headers = { destination, requestId: this.#requestId, edits: decision.headers };
     agent.dispatch(
       {
-        origin: `http://${target}`,
+        origin: podOrigin(target),
         path: this.#path,
         method: this.#request.method ?? "GET",
         headers: podRequestHeaders(this.#request.rawHeaders, headers),
