@@ -7,6 +7,7 @@ import {
   setLogVerbosity,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { raiseResetLimits, countResets } from "./reset-limits.ts";
 import type { TlsSource } from "./tls.ts";
 import type { Methods, ServerStream, StreamHandler, Transport, TransportOptions } from "./transport.ts";
 
@@ -25,8 +26,10 @@ export async function startGrpcJsTransport(methods: Methods, options: TransportO
     "grpc.max_concurrent_streams": options.streamsPerConnectionMax,
     "grpc.enable_channelz": 0,
   });
+  raiseResetLimits(server);
   for (const [service, handlers] of servicesOf(methods)) server.addService(definitionOf(service, handlers), handlers);
   const { host, port } = await listen(server, options);
+  countResets(server);
   return { port, stop: (graceMs) => stop(server, `${host}:${port}`, graceMs) };
 }
 
