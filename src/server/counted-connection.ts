@@ -23,6 +23,8 @@ export class CountedConnection extends Duplex {
     super({ allowHalfOpen: true });
     this.#socket = socket;
     this.#resetsMax = resetsMax;
+    // The HTTP/2 server does this with a socket, but does not see this one.
+    socket.setNoDelay(true);
     this.#in = new FrameWalker(PREFACE_BYTES, (type) => {
       if (type === RST_STREAM) this.#resets++;
     });
