@@ -75,7 +75,19 @@ async function run() {
   if (!envoy) throw new Error("Cannot run the load test: there is no Envoy; npm run setup:envoy brings one");
   const endpoints = join(folder, "endpoints.yaml");
   await start(
-    ["pods", "--count", String(PODS), "--base-port", "0", "--time-scale", "0", "--write-endpoints", endpoints],
+    [
+      "pods",
+      "--count",
+      String(PODS),
+      "--base-port",
+      "0",
+      "--time-scale",
+      "0",
+      "--max-model-len",
+      "150000",
+      "--write-endpoints",
+      endpoints,
+    ],
     /ready/,
   );
   const config = join(folder, "config.yaml");
@@ -92,7 +104,7 @@ async function run() {
     "--drain-timeout=0s",
   ];
   const epp = await start(["epp", ...flags, ...ports], /"serving"/);
-  const proxy = await startEnvoy(envoy, grpcPort);
+  const proxy = await startEnvoy(envoy, { extProcPort: grpcPort });
   try {
     const idle = await cpuOver(epp.pid, () => delay(IDLE_SECONDS * 1000));
     const idleCores = idle.cpuMs / idle.wallMs;
@@ -122,6 +134,8 @@ async function measure(port, scenario, pid, idleCores) {
   const used = await cpuOver(pid, async () => {
     result = await cannon(port, scenario, Number(options.seconds));
   });
+  if (process.env.BENCH_DEBUG)
+    console.error(result.statusCodeStats, result.errors, result.timeouts, result.mismatches, result.resets);
   const requests = result.requests.total;
   return {
     name: scenario.name,

@@ -7,7 +7,7 @@ import { startDemoPage, type DemoPage } from "../server/demo/demo-page.ts";
 import { runDemo } from "../server/demo/demo-run.ts";
 import { DemoState } from "../server/demo/demo-state.ts";
 import { FLEETS, type DemoEvent, type DemoResult, type FleetName } from "../server/demo/demo-types.ts";
-import { findEnvoy } from "../server/demo/envoy-process.ts";
+import { findEnvoy } from "../server/envoy-process.ts";
 import { runDemoPart } from "../server/demo/run-part.ts";
 import type { Command } from "./command.ts";
 

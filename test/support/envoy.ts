@@ -1,45 +1,16 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe } from "vitest";
+import type { EnvoyOptions } from "../../src/server/envoy-bootstrap.ts";
+import { findEnvoy, startEnvoy as startProcess, type EnvoyProcess } from "../../src/server/envoy-process.ts";
 
-/** Envoy's body modes, as its config names them. */
-export type BodyMode = "NONE" | "STREAMED" | "BUFFERED" | "BUFFERED_PARTIAL" | "FULL_DUPLEX_STREAMED";
+export type { BodyMode, EnvoyOptions } from "../../src/server/envoy-bootstrap.ts";
 
-export interface EnvoyOptions {
-  /** The picker's port on 127.0.0.1. */
-  readonly extProcPort: number;
-  /** True when the picker speaks TLS (its certificate is not verified, as the charts have it). */
-  readonly tls?: boolean;
-  /** Default FULL_DUPLEX_STREAMED, as the charts have it. */
-  readonly requestBodyMode?: BodyMode;
-  readonly responseBodyMode?: BodyMode;
-  /** Members of the subset hint that each request gets. */
-  readonly subset?: readonly string[];
-  /** Milliseconds between health checks of the picker. */
-  readonly healthIntervalMs?: number;
-  /** Most bytes that Envoy buffers of a body. */
-  readonly bufferBytesMax?: number;
-}
-
-export interface RunningEnvoy {
-  /** Where clients connect, on 127.0.0.1. */
-  readonly port: number;
-  /** Reads a path of the admin interface. */
-  admin(path: string): Promise<string>;
+export interface RunningEnvoy extends EnvoyProcess {
   /** Value of a statistic, 0 when Envoy does not know it (yet). */
   stat(name: string): Promise<number>;
-  stop(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 20_000;
-
 /** Path of an Envoy binary: $ENVOY, one in PATH, or the one that scripts/setup-envoy.sh installed. */
-const envoyPath: string | undefined = findEnvoy();
+const envoyPath: string | undefined = findEnvoy(process.env);
 
 /**
  * `describe` for tests that need a real Envoy. Without one they are skipped, with a line that says so; under CI=true they
@@ -54,212 +25,16 @@ export function describeWithEnvoy(name: string, tests: () => void): void {
   describe(name, tests);
 }
 
-function findEnvoy(): string | undefined {
-  if (process.env["ENVOY"]) return process.env["ENVOY"];
-  const found = `command -v envoy || find .cache/envoy/lib -path '*/envoy/_bin/envoy' -type f 2>/dev/null | head -n 1`;
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const path = execFileSync("sh", ["-c", found], { cwd: root, encoding: "utf8" }).trim();
-  if (path === "") return undefined;
-  return path.startsWith("/") ? path : join(root, path);
-}
-
 /** Starts Envoy in front of a picker, sending each request where the picker says. Resolves once it is ready. */
 export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   if (envoyPath === undefined) throw new Error("Cannot start Envoy: there is none; npm run setup:envoy brings one");
-  const directory = mkdtempSync(join(tmpdir(), "envoy-"));
-  const config = join(directory, "envoy.json");
-  const adminFile = join(directory, "admin");
-  writeFileSync(config, JSON.stringify(bootstrap(options)));
-  const args = ["-c", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", "1"];
-  const child = spawn(envoyPath, [...args, "-l", process.env["ENVOY_LOG"] ?? "error"], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  const running = new Running(child, directory, adminFile);
-  try {
-    await running.untilReady();
-  } catch (error) {
-    await running.stop();
-    throw error;
-  }
-  return running;
-}
-
-class Running implements RunningEnvoy {
-  readonly #child: ChildProcess;
-  readonly #directory: string;
-  readonly #adminFile: string;
-  readonly #exited: Promise<unknown>;
-  port = 0;
-
-  constructor(child: ChildProcess, directory: string, adminFile: string) {
-    this.#child = child;
-    this.#directory = directory;
-    this.#adminFile = adminFile;
-    this.#exited = once(child, "exit");
-  }
-
-  async untilReady(): Promise<void> {
-    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
-    while (performance.now() < deadlineMs) {
-      if (this.#child.exitCode !== null) throw new Error(`Cannot start Envoy: it ended with ${this.#child.exitCode}`);
-      try {
-        if ((await this.admin("/ready")).startsWith("LIVE")) {
-          const { listener_statuses } = JSON.parse(await this.admin("/listeners?format=json")) as {
-            listener_statuses: { local_address: { socket_address: { port_value: number } } }[];
-          };
-          this.port = listener_statuses[0].local_address.socket_address.port_value;
-          return;
-        }
-      } catch {
-        // Its admin interface does not listen yet.
-      }
-      await delay(20);
-    }
-    throw new Error(`Cannot start Envoy: not ready within ${READY_TIMEOUT_MS} ms`);
-  }
-
-  async admin(path: string): Promise<string> {
-    const response = await fetch(`http://${readFileSync(this.#adminFile, "utf8").trim()}${path}`);
-    return response.text();
-  }
-
-  async stat(name: string): Promise<number> {
-    const { stats } = JSON.parse(await this.admin(`/stats?format=json&filter=^${name.replaceAll(".", "\\.")}$`)) as {
-      stats: { value?: number }[];
-    };
-    return stats[0]?.value ?? 0;
-  }
-
-  async stop(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#exited;
-    rmSync(this.#directory, { recursive: true, force: true });
-  }
-}
-
-const loopback = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
-const typed = (type: string, fields: object) => ({ "@type": `type.googleapis.com/${type}`, ...fields });
-const http = "envoy.extensions.filters.http";
-
-function bootstrap(options: EnvoyOptions): object {
+  const envoy = await startProcess(envoyPath, options);
   return {
-    admin: { address: loopback(0) },
-    static_resources: {
-      listeners: [
-        {
-          name: "clients",
-          address: loopback(0),
-          per_connection_buffer_limit_bytes: options.bufferBytesMax ?? 32_768,
-          filter_chains: [{ filters: [connectionManager(options)] }],
-        },
-      ],
-      clusters: [podsCluster(), pickerCluster(options)],
+    ...envoy,
+    async stat(name) {
+      const text = await envoy.admin(`/stats?format=json&filter=^${name.replaceAll(".", "\\.")}$`);
+      const { stats } = JSON.parse(text) as { stats: { value?: number }[] };
+      return stats[0]?.value ?? 0;
     },
   };
 }
-
-function connectionManager(options: EnvoyOptions): object {
-  const route = { cluster: "pods", timeout: "86400s", idle_timeout: "86400s" };
-  return {
-    name: "envoy.filters.network.http_connection_manager",
-    typed_config: typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", {
-      stat_prefix: "clients",
-      route_config: {
-        virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route }] }],
-      },
-      http_filters: [
-        ...(options.subset ? [subsetFilter(options.subset)] : []),
-        { name: `${http}.ext_proc`, typed_config: extProc(options) },
-        {
-          name: `${http}.router`,
-          typed_config: typed(`${http}.router.v3.Router`, { suppress_envoy_headers: true }),
-        },
-      ],
-      use_remote_address: true,
-      preserve_external_request_id: true,
-      // Lets trailers through on HTTP/1, so that tests can send them.
-      http_protocol_options: { enable_trailers: true },
-    }),
-  };
-}
-
-/** The filter as the standalone chart sets it up. */
-const extProc = (options: EnvoyOptions): object =>
-  typed(`${http}.ext_proc.v3.ExternalProcessor`, {
-    failure_mode_allow: false,
-    grpc_service: { envoy_grpc: { cluster_name: "picker", authority: "localhost" }, timeout: "10s" },
-    processing_mode: {
-      request_header_mode: "SEND",
-      response_header_mode: "SEND",
-      request_body_mode: options.requestBodyMode ?? "FULL_DUPLEX_STREAMED",
-      response_body_mode: options.responseBodyMode ?? "FULL_DUPLEX_STREAMED",
-      request_trailer_mode: "SEND",
-      response_trailer_mode: "SEND",
-    },
-    message_timeout: "1000s",
-    metadata_options: {
-      forwarding_namespaces: { untyped: ["envoy.lb", "envoy.lb.subset_hint"] },
-      receiving_namespaces: { untyped: ["envoy.lb"] },
-    },
-  });
-
-const subsetFilter = (members: readonly string[]): object => ({
-  name: `${http}.set_metadata`,
-  typed_config: typed(`${http}.set_metadata.v3.Config`, {
-    metadata: [
-      {
-        metadata_namespace: "envoy.lb.subset_hint",
-        value: { "x-gateway-destination-endpoint-subset": members },
-      },
-    ],
-  }),
-});
-
-/** The pods: whatever address the picker's header names. */
-const podsCluster = (): object => ({
-  name: "pods",
-  type: "ORIGINAL_DST",
-  connect_timeout: "5s",
-  lb_policy: "CLUSTER_PROVIDED",
-  original_dst_lb_config: { use_http_header: true, http_header_name: "x-gateway-destination-endpoint" },
-  typed_extension_protocol_options: protocolOptions({ http_protocol_options: { enable_trailers: true } }),
-});
-
-const pickerCluster = (options: EnvoyOptions): object => ({
-  name: "picker",
-  type: "STATIC",
-  connect_timeout: "5s",
-  health_checks: [
-    {
-      timeout: "2s",
-      interval: `${(options.healthIntervalMs ?? 10_000) / 1000}s`,
-      no_traffic_interval: `${(options.healthIntervalMs ?? 10_000) / 1000}s`,
-      unhealthy_threshold: 1,
-      healthy_threshold: 1,
-      reuse_connection: true,
-      grpc_health_check: { service_name: "envoy.service.ext_proc.v3.ExternalProcessor" },
-    },
-  ],
-  typed_extension_protocol_options: protocolOptions({
-    http2_protocol_options: { initial_stream_window_size: 65_536, initial_connection_window_size: 1_048_576 },
-  }),
-  load_assignment: {
-    cluster_name: "picker",
-    endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(options.extProcPort) } }] }],
-  },
-  ...(options.tls && {
-    transport_socket: {
-      name: "envoy.transport_sockets.tls",
-      typed_config: typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
-        common_tls_context: { alpn_protocols: ["h2"] },
-      }),
-    },
-  }),
-});
-
-const protocolOptions = (explicit: object): object => ({
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-    { explicit_http_config: explicit },
-  ),
-});

@@ -4,7 +4,7 @@ import { percentiles, type Percentiles } from "../../simulator/workloads/multi-t
 import { DemoPart } from "./demo-part.ts";
 import type { DemoOptions } from "./demo-run.ts";
 import type { DemoSetup, FleetName, FleetResult, PodSample } from "./demo-types.ts";
-import { startEnvoy } from "./envoy-process.ts";
+import { startEnvoy } from "../envoy-process.ts";
 import { hitRateOf, PodSampler } from "./pod-sampler.ts";
 
 /** What each side's picker is configured with. */
@@ -58,7 +58,7 @@ export async function startFleet(
   closers.push(() => picker.stop());
   let { port } = await picker.said("picker");
   if (envoy !== undefined) {
-    const proxy = await startEnvoy(envoy, port);
+    const proxy = await startEnvoy(envoy, { extProcPort: port });
     closers.push(() => proxy.stop());
     ({ port } = proxy);
   }

@@ -7,10 +7,10 @@ import { delimiter, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { request } from "undici";
-import { envoyBootstrap } from "./envoy-bootstrap.ts";
+import { envoyBootstrap, type EnvoyOptions } from "./envoy-bootstrap.ts";
 
 /** Where `scripts/setup-envoy.sh` installs the Python package that carries the binary. */
-const INSTALLED = fileURLToPath(new URL("../../../.cache/envoy/lib/", import.meta.url));
+const INSTALLED = fileURLToPath(new URL("../../.cache/envoy/lib/", import.meta.url));
 const READY_MS_MAX = 15_000;
 const STOP_MS_MAX = 3000;
 const STDERR_BYTES_MAX = 16_384;
@@ -30,16 +30,19 @@ function installed(): string[] {
 
 /** An Envoy with its listener in front of a picker. */
 export interface EnvoyProcess {
+  /** Where clients connect, on 127.0.0.1. */
   readonly port: number;
+  /** Reads a path of the admin interface. */
+  admin(path: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts an Envoy that asks the picker on `pickerPort` for each request. Resolves once it takes connections. */
-export async function startEnvoy(binary: string, pickerPort: number): Promise<EnvoyProcess> {
+/** Starts an Envoy that asks a picker for each request. Resolves once it takes connections. */
+export async function startEnvoy(binary: string, options: EnvoyOptions): Promise<EnvoyProcess> {
   const folder = await mkdtemp(join(tmpdir(), "warmpath-envoy-"));
   const config = join(folder, "envoy.json");
   const adminFile = join(folder, "admin");
-  await writeFile(config, JSON.stringify(envoyBootstrap(pickerPort)));
+  await writeFile(config, JSON.stringify(envoyBootstrap(options)));
   const args = ["-c", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", "1"];
   const child = spawn(binary, [...args, "--log-level", "warning"], { stdio: ["ignore", "ignore", "pipe"] });
   const stop = async (): Promise<void> => {
@@ -47,7 +50,7 @@ export async function startEnvoy(binary: string, pickerPort: number): Promise<En
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { port: await listenerPort(child, adminFile), stop };
+    return { port: await listenerPort(child, adminFile), admin: (path) => askAdmin(adminFile, path), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -74,12 +77,14 @@ async function listenerPort(child: ChildProcess, adminFile: string): Promise<num
 
 /** The listener's port, once Envoy is live. */
 async function askListener(adminFile: string): Promise<number | undefined> {
-  const admin = `http://${(await readFile(adminFile, "utf8")).trim()}`;
-  const ready = await request(`${admin}/ready`);
-  if ((await ready.body.text()).trim() !== "LIVE") return undefined;
-  const { body } = await request(`${admin}/listeners?format=json`);
-  const listeners = (await body.json()) as ListenerStatuses;
+  if ((await askAdmin(adminFile, "/ready")).trim() !== "LIVE") return undefined;
+  const listeners = JSON.parse(await askAdmin(adminFile, "/listeners?format=json")) as ListenerStatuses;
   return listeners.listener_statuses?.[0]?.local_address?.socket_address?.port_value;
+}
+
+async function askAdmin(adminFile: string, path: string): Promise<string> {
+  const { body } = await request(`http://${(await readFile(adminFile, "utf8")).trim()}${path}`);
+  return body.text();
 }
 
 interface ListenerStatuses {
