@@ -12,7 +12,7 @@ export interface Admission {
   admit(request: PluginRequest, saturation: () => number): AdmissionVerdict;
   /** Called at the end of each step: the queued requests (by key) whose turn has come. */
   dispatch?(nowUs: Micros): readonly { readonly key: number; readonly verdict: "admitted" | Rejection }[];
-  /** A queued request is gone. */
+  /** A queued request is gone, or begins anew at the admission of another plan. */
   cancel?(key: number): void;
   /** When `dispatch` wants to be called at the latest. */
   nextDueAtUs?(): Micros | undefined;

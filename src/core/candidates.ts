@@ -18,6 +18,12 @@ export class CandidateTable {
     return this.slots.length;
   }
 
+  /** Row of an endpoint; -1 when it is no candidate. */
+  rowOf(slot: number, generation: number): number {
+    const row = this.slots.indexOf(slot);
+    return row >= 0 && this.generations[row] === generation ? row : -1;
+  }
+
   /** All rows whose endpoint is still there. */
   present(endpoints: Endpoints): Candidates {
     const candidates = new Candidates(this.count);
@@ -46,14 +52,6 @@ export class Candidates {
     this.rows[this.count] = row;
     this.slots[this.count] = slot;
     this.count++;
-  }
-
-  clone(): Candidates {
-    const copy = new Candidates(this.count);
-    copy.count = this.count;
-    copy.rows.set(this.rows.subarray(0, this.count));
-    copy.slots.set(this.slots.subarray(0, this.count));
-    return copy;
   }
 
   /** Keeps only the candidates at the given places of this list, in that order. */

@@ -105,6 +105,55 @@ describe("a core", () => {
     expect(core.endpoints.column("test-inflight").values[other]).toBe(0);
   });
 
+  it("moves a reservation off an endpoint that is gone, even to one in the same slot or at the same address", () => {
+    for (const address of ["10.0.0.1", "10.0.0.2"]) {
+      const { step, core } = testCore();
+      step(upsert("a", "10.0.0.1"));
+      step(arrive(0));
+      step({ type: "endpointRemoved", atUs: 1, id: "default/a" });
+      step({ type: "responseStarted", atUs: 1, key: 0, served: "10.0.0.1:8000" });
+      step(upsert("b", address, 2));
+      const inflight = core.endpoints.column("test-inflight").values;
+      expect([core.endpoints.slotOf("default/b"), inflight[0] || 0]).toEqual([0, 0]);
+      step({ type: "responseStarted", atUs: 3, key: 0, served: core.endpoints.target[0] });
+      expect(inflight[0]).toBe(1);
+      step(end(0, 4));
+      expect(inflight[0]).toBe(0);
+    }
+  });
+
+  it("tells plugins the row of an endpoint that served, or -1 when it was no candidate", () => {
+    const rows: number[] = [];
+    const { step, core } = testCore({
+      compile: testCompiler(() => [{ moved: (_r, _f, { row }) => void rows.push(row) }]),
+    });
+    for (const name of ["a", "bb", "ccc"]) step(upsert(name));
+    step(arrive(0, 0, { excluded: ["default/ccc"] }));
+    step({ type: "endpointRemoved", atUs: 1, id: "default/bb" });
+    step(upsert("dddd", undefined, 2));
+    expect(core.endpoints.slotOf("default/dddd")).toBe(1);
+    for (const name of ["dddd", "ccc", "a"]) {
+      step({ type: "responseStarted", atUs: 3, key: 0, served: endpoint(name).address + ":8000" });
+    }
+    expect(rows.slice(0, 2)).toEqual([-1, -1]);
+    expect(rows.slice(2)).toEqual([0]);
+  });
+
+  it("keeps no block ids of a request that is on its way: they grow with its prompt, and answers take minutes", () => {
+    const kept: number[] = [];
+    const look: PluginInstance = {
+      preRequest: ({ facts: { blocks } }) => void kept.push(blocks.length),
+      requestEnded: ({ facts: { blocks } }) => void kept.push(blocks.length),
+    };
+    const { step } = testCore({ compile: testCompiler(() => [look]) });
+    step(upsert("a"));
+    const blocks = [{ blockSizeTokens: 64, prompts: [{ tokens: 64, ids: Uint32Array.of(1, 2) }] }];
+    const [{ facts: told }] = decisions(step(arrive(0, 0, { blocks })));
+    step(end(0));
+    expect(told.blocks).toBe(blocks);
+    expect(kept).toEqual([1, 0]);
+  });
+
   it("turns a plugin's exception into a refusal of that request alone", () => {
     const broken: PluginInstance = { filter: () => (fail ? boom() : keepAll()) };
     let fail = true;

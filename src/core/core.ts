@@ -17,7 +17,7 @@ import type {
 import type { CompilePlan, Plan } from "./plan.ts";
 import type { CoreLimits } from "./core-limits.ts";
 import { DEFAULT_CORE_LIMITS } from "./core-limits.ts";
-import type { PluginInstance } from "./plugin.ts";
+import { callHooks } from "./plugin-hooks.ts";
 import type { Rejection } from "./rejection.ts";
 import type { RequestFacts } from "./request-facts.ts";
 import type { RunContext, RunResult } from "./request-run.ts";
@@ -117,19 +117,23 @@ export class Core {
     return admission === undefined ? asks : Math.min(asks, admission);
   }
 
-  /** Takes in one event; everything that follows from it is emitted before this returns. */
+  /**
+   * Takes in one event; everything that follows from it is emitted before this returns. Throws only for a config that
+   * can't be used; nothing has changed then.
+   */
   step(event: CoreEvent): void {
+    // Before all else: what can't be compiled throws, and nothing may have changed then.
+    const plan = event.type === "configLoaded" ? this.#compiled(event.source) : undefined;
     if (event.atUs > this.#nowUs) this.#nowUs = event.atUs;
     this.#passDeadlines();
-    this.#take(event);
+    if (plan) this.#use(plan);
+    else this.#take(event);
     this.#dispatch();
     this.#askDue.prune((ask) => this.#asks.has(ask));
   }
 
   #take(event: CoreEvent): void {
     switch (event.type) {
-      case "configLoaded":
-        return this.#load(event.source);
       case "endpointUpserted":
         return this.#upsert(event.endpoint);
       case "endpointRemoved":
@@ -148,23 +152,39 @@ export class Core {
       case "responseStarted":
         return this.#responseStarted(event);
       case "responseFirstByte":
-        return this.#tell(event.key, event.type, (plugin, request) => plugin.responseFirstByte?.(request));
+        return this.#tell(event.key, event.type);
       case "requestEnded":
         return this.#end(event);
       case "askAnswered":
         return this.#answer(event.ask, event.value, "answered");
       case "askFailed":
         return this.#answer(event.ask, null, "failed");
+      case "configLoaded":
       case "timePassed":
         return undefined;
     }
   }
 
-  #load(source: ConfigSource): void {
-    const plan = this.#compile(source, { endpoints: this.endpoints, seed: this.#env.seed, limits: this.limits });
+  #compiled(source: ConfigSource): Plan {
+    return this.#compile(source, { endpoints: this.endpoints, seed: this.#env.seed, limits: this.limits });
+  }
+
+  #use(plan: Plan): void {
+    const queued = [...this.#requests.values()].filter(({ stage }) => stage === "admission");
+    for (const { facts } of queued) this.#admission.cancel?.(facts.key);
     this.#plan = plan;
     this.#admission = this.#admissionOf(plan);
-    for (const slot of this.endpoints.slots()) for (const { plugin } of plan.plugins) plugin.endpointAdded?.(slot);
+    for (const slot of this.endpoints.slots()) {
+      callHooks(plan, "endpointAdded", this.#env, (plugin) => plugin.endpointAdded?.(slot));
+    }
+    for (const request of queued) this.#go(request, () => advance(request, this.#run));
+  }
+
+  /** The current plan, and those of requests under way: these score by what their plugins know of the endpoints. */
+  #plansInUse(): ReadonlySet<Plan> {
+    const plans = new Set(this.#plan && [this.#plan]);
+    for (const { plan } of this.#requests.values()) plans.add(plan);
+    return plans;
   }
 
   #upsert(endpoint: EndpointDescription): void {
@@ -179,12 +199,18 @@ export class Core {
     }
     const added = this.endpoints.add(endpoint);
     if (added < 0) this.#env.emit({ type: "endpointRefused", id: endpoint.id, limit: ENDPOINTS_MAX });
-    else for (const { plugin } of this.#plan?.plugins ?? []) plugin.endpointAdded?.(added);
+    else {
+      for (const plan of this.#plansInUse()) {
+        callHooks(plan, "endpointAdded", this.#env, (plugin) => plugin.endpointAdded?.(added));
+      }
+    }
   }
 
   #remove(slot: number): void {
     if (slot < 0) return;
-    for (const { plugin } of this.#plan?.plugins ?? []) plugin.endpointRemoved?.(slot);
+    for (const plan of this.#plansInUse()) {
+      callHooks(plan, "endpointRemoved", this.#env, (plugin) => plugin.endpointRemoved?.(slot));
+    }
     this.endpoints.remove(slot);
   }
 
@@ -212,6 +238,7 @@ export class Core {
     if (outcome.kind === "rejected" || request.facts.bodyless) this.#requests.delete(request.facts.key);
     if (outcome.kind === "rejected" && request.reserved) this.#release(request, "error", undefined);
     this.#decide(request, outcome);
+    request.dropBlocks();
   }
 
   #decide(request: RequestState, outcome: Picked | Rejected): void {
@@ -285,38 +312,39 @@ export class Core {
   #dispatch(): void {
     for (const { key, verdict } of this.#admission.dispatch?.(this.#nowUs) ?? []) {
       const request = this.#requests.get(key);
-      if (!request) continue;
+      if (request?.stage !== "admission") continue;
       this.#go(request, () =>
         verdict === "admitted" ? admitted(request, this.#run) : { kind: "rejected", rejection: verdict },
       );
     }
   }
 
-  #tell(key: number, event: string, call: (plugin: PluginInstance, request: RequestState) => void): void {
+  #tell(key: number, hook: "responseStarted" | "responseFirstByte"): void {
     const request = this.#requests.get(key);
     if (!request?.reserved) {
-      this.#env.emit({ type: "requestUnknown", request: key, event });
+      this.#env.emit({ type: "requestUnknown", request: key, event: hook });
       return;
     }
     request.nowUs = this.#nowUs;
-    for (const { plugin } of request.plan.plugins) call(plugin, request);
+    callHooks(request.plan, hook, this.#env, (plugin) => plugin[hook]?.(request));
   }
 
   #responseStarted(event: ResponseStarted): void {
     const request = this.#requests.get(event.key);
     if (event.served !== undefined && request?.reserved) this.#move(request, event.served);
-    this.#tell(event.key, event.type, (plugin, told) => plugin.responseStarted?.(told));
+    this.#tell(event.key, event.type);
   }
 
   /** The proxy sent it elsewhere (a fallback of the list): what was reserved goes along. */
   #move(request: RequestState, served: string): void {
     const [from, ...others] = request.targets;
-    if (this.endpoints.target[from.slot] === served) return;
-    const slot = this.endpoints.slots().find((candidate) => this.endpoints.target[candidate] === served);
+    const { endpoints } = this;
+    if (endpoints.holds(from.slot, from.generation) && endpoints.target[from.slot] === served) return;
+    const slot = endpoints.slots().find((candidate) => endpoints.target[candidate] === served);
     if (slot === undefined) return;
-    const generation = this.endpoints.generation[slot];
-    const to = { profile: from.profile, slot, generation, row: request.table.slots.indexOf(slot) };
-    for (const { plugin } of request.plan.plugins) plugin.moved?.(request, from, to);
+    const generation = endpoints.generation[slot];
+    const to = { profile: from.profile, slot, generation, row: request.table.rowOf(slot, generation) };
+    callHooks(request.plan, "moved", this.#env, (plugin) => plugin.moved?.(request, from, to));
     request.targets = [to, ...others];
   }
 
@@ -332,7 +360,7 @@ export class Core {
 
   #release(request: RequestState, cause: RequestEnded["cause"], usage: RequestEnded["usage"]): void {
     request.reserved = false;
-    for (const { plugin } of request.plan.plugins) plugin.requestEnded?.(request, cause, usage);
+    callHooks(request.plan, "requestEnded", this.#env, (plugin) => plugin.requestEnded?.(request, cause, usage));
     this.#env.emit({ type: "requestReleased", request: request.facts.key });
   }
 }

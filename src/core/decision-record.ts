@@ -52,6 +52,7 @@ export class ProfileRecord {
     this.rows.set(candidates.rows.subarray(0, candidates.count));
     const size = this.profile!.scorers.length * candidates.count;
     if (this.raw.length < size) this.raw = new Float64Array(size);
+    this.raw.fill(0, 0, size);
     this.totals.fill(0, 0, this.count);
     this.draws.fill(Number.NaN, 0, this.count);
   }

@@ -10,7 +10,7 @@ export interface Picked {
   readonly targets: readonly string[];
   /** Endpoint ids (`namespace/name`) of the same. */
   readonly endpointIds: readonly string[];
-  /** Slots and generations of the same. */
+  /** Slots of the same, at the time of the decision. */
   readonly slots: readonly number[];
 }
 

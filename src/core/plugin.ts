@@ -48,7 +48,7 @@ export interface ReservedTarget {
   readonly profile: string;
   readonly slot: number;
   readonly generation: number;
-  /** Row in the request's candidate table. */
+  /** Row in the request's candidate table; -1 for a moved one that was no candidate. */
   readonly row: number;
 }
 

@@ -39,7 +39,7 @@ export interface RequestFacts {
   readonly bodyBytes: number;
   /** Tokens over all prompts by the estimate; -1 when the prompt was not tokenised. */
   readonly inputTokens: number;
-  /** Block ids for each block size that the driver foresaw. Empty when not tokenised. */
+  /** Block ids for each block size that the driver foresaw. Empty when not tokenised, and once an endpoint is picked. */
   readonly blocks: readonly BlockedPrompts[];
   /** Request headers that the plan names, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;

@@ -12,7 +12,7 @@ export type Stage =
 
 /** A request between its arrival and its end, as plugins see it. */
 export class RequestState implements PluginRequest {
-  readonly facts: RequestFacts;
+  facts: RequestFacts;
   /** The plan that it began with; a newer config does not change its way. */
   readonly plan: Plan;
   nowUs: Micros;
@@ -41,6 +41,11 @@ export class RequestState implements PluginRequest {
     this.plan = plan;
     this.nowUs = nowUs;
     this.fairnessId = aliased(facts.headers, FAIRNESS_HEADERS) || DEFAULT_FAIRNESS_ID;
+  }
+
+  /** Lets go of what only the choice needs: block ids grow with the prompt, and its answer may take minutes. */
+  dropBlocks(): void {
+    if (this.facts.blocks.length > 0) this.facts = { ...this.facts, blocks: [] };
   }
 
   get<T>(key: DataKey<T>): T | undefined {

@@ -36,15 +36,18 @@ export function schedule(
     );
     if (wanted.length === 0) break;
     for (const index of wanted) {
+      const profile = plan.profiles[index];
+      if (!profile)
+        throw new Error(`Cannot run profile ${index} for ${handler.name}: there are ${plan.profiles.length}`);
       runOf[index] = record.runs;
-      results[index] = runProfile(plan.profiles[index], request, endpoints, record.run(), env);
+      results[index] = runProfile(profile, request, endpoints, record.run(), env);
     }
   }
   const primary = probed(env, "ProcessProfilesResults", handler.name, () =>
     handler.plugin.finish(request, plan.profiles, results),
   );
   if ("primary" in primary) {
-    record.primary = runOf[primary.primary];
+    record.primary = runOf[primary.primary] ?? -1;
     record.hidesScores = primary.hidesScores === true;
   }
   return { results, primary };
@@ -66,12 +69,15 @@ function runProfile(
   }
   record.scored(candidates);
   score(profile, request, candidates, record, env);
-  record.pickCount = probed(env, "Picker", profile.picker.name, () =>
-    profile.picker.plugin.pick(request, candidates, record.totals, record.picks, record.draws),
+  const { name, plugin } = profile.picker;
+  const pickCount = probed(env, "Picker", name, () =>
+    plugin.pick(request, candidates, record.totals, record.picks, record.draws),
   );
+  checkPlaces(name, record.picks, pickCount, candidates.count);
+  record.pickCount = pickCount;
   const rows: number[] = [];
   const slots: number[] = [];
-  for (let i = 0; i < record.pickCount; i++) {
+  for (let i = 0; i < pickCount; i++) {
     rows.push(candidates.rows[record.picks[i]]);
     slots.push(candidates.slots[record.picks[i]]);
   }
@@ -89,6 +95,7 @@ function filter(
     const { plugin, name } = profile.filters[f];
     const keep = scratchPlaces(candidates.count);
     const kept = probed(env, "Filter", name, () => plugin.filter(request, candidates, keep));
+    checkPlaces(name, keep, kept, candidates.count);
     for (let i = 0; i < candidates.count; i++) record.droppedBy[candidates.rows[i]] = f;
     candidates.keep(keep, kept);
     for (let i = 0; i < candidates.count; i++) record.droppedBy[candidates.rows[i]] = -1;
@@ -107,7 +114,6 @@ function score(
   for (let s = 0; s < profile.scorers.length; s++) {
     const { plugin, name, weight } = profile.scorers[s];
     const out = record.raw.subarray(s * count, (s + 1) * count);
-    out.fill(0);
     probed(env, "Scorer", name, () => plugin.score(request, candidates, out));
     for (let i = 0; i < count; i++) {
       if (out[i] < 0) out[i] = 0;
@@ -115,6 +121,13 @@ function score(
       record.totals[i] += out[i] * weight;
     }
   }
+}
+
+/** A broken plugin must not send a request to a place that is none. */
+function checkPlaces(plugin: string, places: Int32Array, chosen: number, count: number): void {
+  let good = chosen >= 0 && chosen <= count;
+  for (let i = 0; good && i < chosen; i++) good = places[i] >= 0 && places[i] < count;
+  if (!good) throw new Error(`Cannot use the choice of ${plugin}: found places that are not among the ${count}`);
 }
 
 let places = new Int32Array(64);

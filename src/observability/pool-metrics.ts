@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { CoreDriver } from "../server/core-driver.ts";
 import type { Notice } from "../core/notices.ts";
 
+const FAILURES: ReadonlySet<Notice["type"]> = new Set(["producerFailed", "pluginFailed", "hookFailed"]);
 /** Distinct model or fairness labels before further ones become `other`, as stock (metrics/cardinality.go). */
 const LABEL_VALUES_MAX = 1000;
 
@@ -49,7 +50,7 @@ export function createPoolMetrics(options: PoolMetricsOptions): Registry {
       if (outcome.kind === "picked") requests.inc(labels);
       else errors.inc({ ...labels, error_code: outcome.rejection.code });
     } else if (notice.type === "askOver") asks.inc({ outcome: notice.reason });
-    else if (notice.type === "pluginFailed" || notice.type === "producerFailed") failures.inc();
+    else if (FAILURES.has(notice.type)) failures.inc();
   });
   gauge(registry, "llm_d_epp_ready_endpoints", "Endpoints with fresh metrics.", ["name"], (g) => {
     g.set({ name: poolName }, countFresh(driver, freshWithinUs));

@@ -62,6 +62,7 @@ export async function startLivePool(options: LivePoolOptions): Promise<LivePool>
     if (notice.type === "endpointRefused") {
       tell(`Cannot take endpoint ${notice.id}: the pool has ${notice.limit} already, the most that is allowed`);
     } else if (notice.type === "pluginFailed") tell(`A plugin failed, its request was refused: ${notice.cause}`);
+    else if (notice.type === "hookFailed") tell(`Plugin ${notice.plugin} failed at ${notice.hook}: ${notice.cause}`);
     else if (notice.type === "producerFailed") tell(`Producer ${notice.plugin} failed: ${notice.cause}`);
   });
   driver.load(source);

@@ -24,7 +24,7 @@ export function countingPlugin(context: PlanContext): PluginInstance & { total()
       if (context.endpoints.holds(slot, generation)) count.values[slot] = at(slot) - 1;
     },
     moved(_request, from, to) {
-      count.values[from.slot] = at(from.slot) - 1;
+      if (context.endpoints.holds(from.slot, from.generation)) count.values[from.slot] = at(from.slot) - 1;
       count.values[to.slot] = at(to.slot) + 1;
     },
     total: () => context.endpoints.slots().reduce((sum, slot) => sum + at(slot), 0),
