@@ -84,7 +84,9 @@ async function run() {
       "--time-scale",
       "0",
       "--max-model-len",
-      "150000",
+      "400000",
+      "--num-gpu-blocks",
+      "60000",
       "--write-endpoints",
       endpoints,
     ],
@@ -134,8 +136,6 @@ async function measure(port, scenario, pid, idleCores) {
   const used = await cpuOver(pid, async () => {
     result = await cannon(port, scenario, Number(options.seconds));
   });
-  if (process.env.BENCH_DEBUG)
-    console.error(result.statusCodeStats, result.errors, result.timeouts, result.mismatches, result.resets);
   const requests = result.requests.total;
   return {
     name: scenario.name,
