@@ -14,7 +14,7 @@ cp -r "$shared/tools/equiv/." .cache/equiv/
 chmod -R u+w .cache/equiv
 [ -d .cache/equiv/node_modules ] || (cd .cache/equiv && npm ci --silent --no-audit --no-fund)
 families=("$@")
-[ ${#families[@]} -gt 0 ] || families=(default protocol subset prefix)
+[ ${#families[@]} -gt 0 ] || families=(default protocol subset prefix inflight)
 main=$PWD/dist/cli/main.js
 epp="node $main epp --config-file {config} --grpc-port {grpcPort} --grpc-health-port {healthPort} --metrics-port {metricsPort} --secure-serving=false --pool-name pool --pool-namespace default --emit-endpoint-scores --tracing=false --allow-experimental-plugins --enable-pprof=false -v 1 --rewrite=stock"
 status=0
