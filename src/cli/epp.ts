@@ -38,7 +38,7 @@ async function run(argv: readonly string[]): Promise<number> {
   }
   const { flags, warnings } = parsed;
   const log = createLog(flags.verbosity);
-  for (const warning of warnings) log.warn(warning);
+  for (const warning of [...warnings, ...withoutEffect(flags)]) log.warn(warning);
   let running: Running;
   try {
     running = await start(flags, log);
@@ -53,6 +53,20 @@ async function run(argv: readonly string[]): Promise<number> {
   await running.drain();
   log.info("stopped");
   return 0;
+}
+
+/** Flags that are taken and do nothing yet: who sets them should know. */
+function withoutEffect(flags: EppFlags): readonly string[] {
+  const set = {
+    "ha-enable-leader-election": flags.haEnableLeaderElection,
+    "endpoint-selector": flags.endpointSelector !== "",
+    "tls-min-version": flags.tlsMinVersion !== "",
+    "tls-cipher-suites": flags.tlsCipherSuites.length > 0,
+    "metrics-cert-dir": flags.metricsCertDir !== "",
+    "enable-grpc-stream-metrics": flags.enableGrpcStreamMetrics,
+  };
+  const names = Object.entries(set).flatMap(([name, isSet]) => (isSet ? [name] : []));
+  return names.map((name) => `--${name} has no effect yet`);
 }
 
 interface Running {

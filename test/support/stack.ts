@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { startPods, writeEndpointsFile, type PodFleet, type PodsOptions } from "../../src/simulator/pods/start-pods.ts";
 import { startCommand, type RunningCommand } from "./command.ts";
+import { freePorts } from "./free-ports.ts";
 import { startEnvoy, type EnvoyOptions, type RunningEnvoy } from "./envoy.ts";
 
 /** The real things, all of them: simulated pods, `warmpath epp` as a process, Envoy in front. */
@@ -104,12 +103,4 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       expect(await metric("warmpath_plugin_failures_total")).toBe(pluginFailures);
     },
   };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
