@@ -1,8 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
 import type { Decision } from "../core/decision.ts";
 import { eventLine, headerLine, endLine } from "../core/event-log.ts";
 import type { Notice } from "../core/notices.ts";
+import type { CompilePlan } from "../core/plan.ts";
 import type { PluginInstance } from "../core/plugin.ts";
 import { Replay } from "../core/replay.ts";
 import { endpoint, facts, testCompiler } from "../core/test-support/test-plan.ts";
@@ -25,6 +26,9 @@ function setUp(extra: PluginInstance[] = [], more = {}) {
   return { driver, lines, compile };
 }
 
+const boom = (who: string): never => {
+  throw new Error(who);
+};
 const picked = (decision: Decision) =>
   decision.outcome.kind === "picked" ? decision.outcome.endpointIds[0] : decision.outcome.rejection.message;
 
@@ -100,6 +104,89 @@ describe("a core driver", () => {
     expect(driver.core.endpoints.running[place.slot]).toBe(5);
   });
 
+  it("takes no scrape of an endpoint that was replaced, nor loses the new one's by it", () => {
+    const { driver, lines } = setUp();
+    const old = driver.upsert(endpoint("a", "10.0.0.1"))!;
+    const place = driver.upsert(endpoint("a", "10.0.0.2"))!;
+    expect(place).toEqual({ slot: old.slot, generation: old.generation + 1 });
+    driver.scraped({ ...place, waiting: 3 });
+    driver.scraped({ ...old, waiting: 50 });
+    driver.scraped({ slot: 99, generation: 1, waiting: 50 });
+    driver.drain();
+    expect(driver.core.endpoints.waiting[place.slot]).toBe(3);
+    expect(lines.join()).not.toContain("50");
+  });
+
+  it("adds up what several scrapes of one endpoint brought", () => {
+    const { driver } = setUp();
+    const place = driver.upsert(endpoint("a"))!;
+    const lora = { active: ["x"], waiting: [], max: 4 };
+    driver.scraped({ ...place, waiting: 1, attributes: { one: 1, both: 1 }, lora });
+    driver.scraped({
+      ...place,
+      running: 2,
+      attributes: { two: 2, both: 2 },
+      lora: { ...lora, active: ["y"], max: -1 },
+    });
+    driver.drain();
+    const { endpoints } = driver.core;
+    const { slot } = place;
+    expect([endpoints.waiting[slot], endpoints.running[slot]]).toEqual([1, 2]);
+    expect(["one", "two", "both"].map((name) => endpoints.column(name).values[slot])).toEqual([1, 2, 2]);
+    expect(endpoints.lora[slot]).toEqual({ active: ["y"], waiting: [], max: 4 });
+  });
+
+  it("keeps a deadline that is further off than a timer can be, without waking up before", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const days = 60;
+    const timeoutUs = days * 86_400e6;
+    const { driver } = setUp([{ produce: () => ({ kind: "slow", payload: null, timeoutUs }) }], {
+      nowUs: () => Date.now() * 1000,
+      ask: () => new Promise(() => {}),
+    });
+    driver.upsert(endpoint("a"));
+    const got: string[] = [];
+    driver.arrive(facts(0), { decided: (decision) => got.push(picked(decision)) });
+    const before = driver.eventCount;
+    vi.advanceTimersByTime(60_000);
+    expect(driver.eventCount).toBe(before);
+    vi.advanceTimersByTime((days - 1) * 86_400e3);
+    expect(driver.eventCount - before).toBeLessThanOrEqual(days / 24);
+    expect(got).toEqual([]);
+    vi.advanceTimersByTime(86_400e3);
+    expect(got).toEqual(["default/a"]);
+  });
+
+  it("lets a requester, an observer or a recorder that throws keep nothing from others", () => {
+    const failures: unknown[] = [];
+    const asking: PluginInstance = { produce: () => ({ kind: "blockIds", payload: { blockSizeTokens: 1 } }) };
+    const { driver } = setUp([asking], {
+      failed: (error: Error) => failures.push(error.message),
+      record: () => boom("recorder"),
+    });
+    driver.upsert(endpoint("a"));
+    driver.observe(() => boom("observer"));
+    const got: string[] = [];
+    driver.arrive(facts(0), { decided: () => boom("requester"), blocks: () => boom("blocks") });
+    driver.arrive(facts(0), { decided: (decision) => got.push(picked(decision)) });
+    expect(got).toEqual(["default/a"]);
+    for (const who of ["recorder", "observer", "requester", "blocks"]) expect(failures).toContain(who);
+    // Whoever threw can't be trusted to tell the end.
+    expect(driver.core.requestCount).toBe(1);
+    expect(driver.requesterCount).toBe(1);
+    driver.ended(1, "natural");
+    expect(driver.core.endpoints.column("test-inflight").values[0]).toBe(0);
+  });
+
+  it("takes an ask that throws at once for one that failed", async () => {
+    const asking: PluginInstance = { produce: () => ({ kind: "io", payload: null }) };
+    const { driver } = setUp([asking], { ask: () => boom("no") });
+    driver.upsert(endpoint("a"));
+    const decision = await new Promise<Decision>((decided) => driver.arrive(facts(0), { decided }));
+    expect(picked(decision)).toBe("default/a");
+  });
+
   it("lets a requester end its request, or bring another one, from within its decision", () => {
     const { driver } = setUp();
     driver.upsert(endpoint("a"));
@@ -144,5 +231,33 @@ describe("a core driver", () => {
     const renumbered = lines.toSpliced(dropped, 1).map((line, i) => line.replace(/^\{"n":\d+/, `{"n":${i - 1}`));
     expect(replayed(renumbered).same).toBe(false);
     expect(replayed(lines.slice(0, -1))).toMatchObject({ same: false });
+  });
+
+  it("records a run that replays to the same hash with a config in it that could not be used", () => {
+    let atUs = 0;
+    const lines = [headerLine(3, DEFAULT_CORE_LIMITS)];
+    const good = testCompiler(({ endpoints }) => [
+      { produce: () => ({ kind: "slow", payload: null, timeoutUs: 10 }) },
+      { score: ({ nowUs }, { slots }, out) => void out.fill((nowUs + endpoints.generation[slots[0]]) / 1000) },
+    ]);
+    const compile: CompilePlan = (source, context) => (source.text === "bad" ? boom("bad") : good(source, context));
+    const driver = new CoreDriver({
+      compile,
+      seed: 3,
+      nowUs: () => atUs,
+      record: (event, number) => lines.push(eventLine(event, number)),
+      ask: () => new Promise(() => {}),
+    });
+    driver.load({ text: "", options: {} });
+    driver.upsert(endpoint("a"));
+    driver.arrive(facts(0), { decided: () => undefined });
+    atUs = 20;
+    expect(() => driver.load({ text: "bad", options: {} })).toThrow("bad");
+    atUs = 30;
+    driver.remove("nobody");
+    lines.push(endLine({ events: driver.eventCount, decisions: 1, hash: driver.core.decisionHash }));
+    const replay = new Replay({ compile });
+    for (const line of lines) replay.push(line);
+    expect(replay.end()).toMatchObject({ same: true, decisions: 1 });
   });
 });

@@ -31,7 +31,12 @@ export interface CoreDriverOptions {
   readonly record?: (event: CoreEvent, number: number) => void;
   /** Does the IO of an ask that is not about the request's own blocks. */
   readonly ask?: (ask: Ask) => Promise<AskValue>;
+  /** Told of what a requester, observer or recorder threw: others go on. Without it that is thrown on, and they may not. */
+  readonly failed?: (error: unknown) => void;
 }
+
+/** Longest delay of a timer in Node; a longer one would fire at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
 
 /**
  * Drives a core in real time: stamps events, numbers requests, drains the signal mailbox before each step, keeps the
@@ -94,11 +99,11 @@ export class CoreDriver {
     this.#step({ type: "endpointRemoved", id });
   }
 
-  /** Puts a scrape into the mailbox. The core sees it before its next decision. */
+  /** Puts a scrape into the mailbox. The core sees it before its next decision. Not kept of an endpoint that is gone. */
   scraped(row: SignalRow): void {
+    if (!this.core.endpoints.holds(row.slot, row.generation)) return;
     const unread = this.#mailbox.get(row.slot);
-    const merged = unread?.generation === row.generation ? { ...unread, ...row } : row;
-    this.#mailbox.set(row.slot, { ...merged, atUs: this.#options.nowUs() });
+    this.#mailbox.set(row.slot, { ...(unread ? merged(unread, row) : row), atUs: this.#options.nowUs() });
   }
 
   /** Empties the mailbox into the core; for readers of signals outside a step. */
@@ -149,8 +154,9 @@ export class CoreDriver {
   #enter(unstamped: Unstamped): void {
     const event = { ...unstamped, atUs: this.nowUs } as CoreEvent;
     this.core.step(event);
-    this.#options.record?.(event, this.#eventCount);
-    this.#eventCount++;
+    const number = this.#eventCount++;
+    const { record } = this.#options;
+    if (record) this.#guarded(() => record(event, number));
     this.#keepTimer();
   }
 
@@ -170,9 +176,9 @@ export class CoreDriver {
   }
 
   #handOn(notice: Notice): void {
-    for (const observer of this.#observers) observer(notice);
+    for (const observer of this.#observers) this.#guarded(() => observer(notice));
     if (notice.type === "decision") this.#decided(notice.decision);
-    else if (notice.type === "ask") this.#answer(notice.ask);
+    else if (notice.type === "ask") this.#ask(notice.ask);
   }
 
   #decided(decision: Decision): void {
@@ -180,22 +186,43 @@ export class CoreDriver {
     const requester = this.#requesters.get(key);
     // The core holds nothing for a rejected request, so nobody need tell its end.
     if (decision.outcome.kind === "rejected") this.#requesters.delete(key);
-    requester?.decided(decision);
+    // Who fails to take it can't be trusted to tell its end either.
+    if (!this.#guarded(() => requester?.decided(decision))) this.ended(key, "error");
   }
 
-  #answer(ask: Ask): void {
-    if (ask.kind === "blockIds") {
-      const { blockSizeTokens } = ask.payload as { blockSizeTokens: number };
-      const blocks = this.#requesters.get(ask.request)?.blocks?.(blockSizeTokens);
-      if (blocks) this.#step({ type: "askAnswered", ask: ask.id, value: { prompts: blocks.prompts as never } });
-      else this.#step({ type: "askFailed", ask: ask.id, cause: "the prompt is gone" });
+  #ask(ask: Ask): void {
+    if (ask.kind !== "blockIds") {
+      void this.#askOutside(ask);
       return;
     }
-    const asked = this.#options.ask?.(ask) ?? Promise.reject(new Error(`nobody answers "${ask.kind}"`));
-    asked.then(
-      (value) => this.#step({ type: "askAnswered", ask: ask.id, value }),
-      (error: unknown) => this.#step({ type: "askFailed", ask: ask.id, cause: String(error) }),
-    );
+    const { blockSizeTokens } = ask.payload as { blockSizeTokens: number };
+    let blocks: BlockedPrompts | undefined;
+    this.#guarded(() => (blocks = this.#requesters.get(ask.request)?.blocks?.(blockSizeTokens)));
+    if (blocks) this.#step({ type: "askAnswered", ask: ask.id, value: { prompts: blocks.prompts as never } });
+    else this.#step({ type: "askFailed", ask: ask.id, cause: "the prompt is gone" });
+  }
+
+  async #askOutside(ask: Ask): Promise<void> {
+    let event: Unstamped;
+    try {
+      if (!this.#options.ask) throw new Error(`nobody answers "${ask.kind}"`);
+      event = { type: "askAnswered", ask: ask.id, value: await this.#options.ask(ask) };
+    } catch (error) {
+      event = { type: "askFailed", ask: ask.id, cause: String(error) };
+    }
+    this.#step(event);
+  }
+
+  /** Calls what is not ours. False when it threw. */
+  #guarded(call: () => void): boolean {
+    try {
+      call();
+      return true;
+    } catch (error) {
+      if (!this.#options.failed) throw error;
+      this.#options.failed(error);
+      return false;
+    }
   }
 
   #keepTimer(): void {
@@ -204,11 +231,26 @@ export class CoreDriver {
     clearTimeout(this.#timer);
     this.#timerAtUs = dueAtUs;
     if (dueAtUs === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.max(0, Math.ceil((dueAtUs - this.#options.nowUs()) / 1000));
-    this.#timer = setTimeout(() => {
-      this.#timerAtUs = Number.POSITIVE_INFINITY;
-      this.#step({ type: "timePassed" });
-    }, delayMs);
+    const delayMs = Math.ceil((dueAtUs - this.#options.nowUs()) / 1000);
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAtUs = Number.POSITIVE_INFINITY;
+        this.#step({ type: "timePassed" });
+      },
+      Math.min(Math.max(0, delayMs), DELAY_MS_MAX),
+    );
     this.#timer.unref();
   }
+}
+
+/** Two scrapes of one endpoint as one: what the later one does not tell stays. */
+function merged(earlier: SignalRow, later: SignalRow): SignalRow {
+  const attributes = earlier.attributes && later.attributes && { ...earlier.attributes, ...later.attributes };
+  const untold = earlier.lora && later.lora && later.lora.max < 0;
+  return {
+    ...earlier,
+    ...later,
+    ...(attributes && { attributes }),
+    ...(untold && { lora: { ...later.lora, max: earlier.lora.max } }),
+  };
 }

@@ -50,14 +50,15 @@ const REFRESH_METRICS_MS = 50;
 export async function startLivePool(options: LivePoolOptions): Promise<LivePool> {
   const { source, seed, limits, record, problem, endpointsFile } = options;
   const startMs = performance.now();
+  const tell = seldom(problem);
   const driver = new CoreDriver({
     compile: compilePlan,
     seed,
     nowUs: () => Math.floor((performance.now() - startMs) * 1000),
     ...(limits && { limits }),
     ...(record && { record }),
+    failed: (error) => tell(`An error that should not be: ${error instanceof Error ? error.stack : String(error)}`),
   });
-  const tell = seldom(problem);
   driver.observe((notice) => {
     if (notice.type === "endpointRefused") {
       tell(`Cannot take endpoint ${notice.id}: the pool has ${notice.limit} already, the most that is allowed`);
