@@ -10,6 +10,7 @@ import { EventRecorder } from "../observability/event-recorder.ts";
 import { createLog } from "../observability/log.ts";
 import { startMetricsServer } from "../observability/metrics-server.ts";
 import { createPoolMetrics } from "../observability/pool-metrics.ts";
+import type { ExtProcServer } from "../server/ext-proc-server.ts";
 import { startExtProcServer } from "../server/ext-proc-server.ts";
 import type { LivePool } from "../server/live-pool.ts";
 import { startLivePool } from "../server/live-pool.ts";
@@ -95,8 +96,43 @@ async function start(flags: EppFlags, log: Logger): Promise<Running> {
     ...(recorder && { record: (event, number) => recorder.record(event, number) }),
     problem: (message) => log.warn(message),
   });
+  const closers: (() => unknown)[] = [() => pool.stop(), () => endRecord(recorder, pool)];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.reverse()) await closer();
+  };
+  let extProc: ExtProcServer | undefined;
+  try {
+    const serving = await startServer(flags, log, pool, closers);
+    extProc = serving;
+    const metrics = await startMetrics(flags, pool, serving);
+    const { port: grpcPort, healthPort } = serving;
+    log.info({ seed, grpcPort, healthPort, metricsPort: metrics.port }, "serving");
+    return {
+      async drain() {
+        // As stock, the metrics page goes first.
+        await metrics.stop();
+        await serving.drain();
+        await close();
+      },
+    };
+  } catch (error) {
+    // What runs on would keep the process from ending.
+    await extProc?.stop();
+    await close();
+    throw error;
+  }
+}
+
+/** Starts the ext_proc server; what else has to be closed after it goes to `closers`. */
+async function startServer(
+  flags: EppFlags,
+  log: Logger,
+  pool: LivePool,
+  closers: (() => unknown)[],
+): Promise<ExtProcServer> {
   const tls = await tlsSource(flags, log);
-  const extProc = await startExtProcServer({
+  closers.push(() => tls?.close());
+  return startExtProcServer({
     picker: pool.driver,
     plan: readingPlanOf(pool.driver),
     port: flags.grpcPort,
@@ -108,6 +144,9 @@ async function start(flags: EppFlags, log: Logger): Promise<Running> {
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
     failed: (error) => log.error({ err: error }, "a stream failed"),
   });
+}
+
+function startMetrics(flags: EppFlags, pool: LivePool, extProc: ExtProcServer) {
   const registry = createPoolMetrics({
     driver: pool.driver,
     poolName: flags.poolName,
@@ -115,18 +154,7 @@ async function start(flags: EppFlags, log: Logger): Promise<Running> {
     streamCount: () => extProc.streamCount,
     bodyBytesInFlight: () => extProc.bodyBytesInFlight,
   });
-  const metrics = await startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
-  log.info({ seed, grpcPort: extProc.port, healthPort: extProc.healthPort, metricsPort: metrics.port }, "serving");
-  return {
-    async drain() {
-      // As stock, the metrics page goes first.
-      await metrics.stop();
-      await extProc.drain();
-      tls?.close();
-      await endRecord(recorder, pool);
-      await pool.stop();
-    },
-  };
+  return startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
 }
 
 /** The config's text, and the flags that change decisions. */

@@ -1,0 +1,55 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { startCommand } from "../support/command.ts";
+
+/** A config that names an endpoints file with one pod that nobody is. */
+async function configFile(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "epp-command-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const endpoints = join(folder, "endpoints.yaml");
+  await writeFile(endpoints, `endpoints:\n- {name: a, namespace: default, address: 127.0.0.1, port: "9"}\n`);
+  const config = join(folder, "config.yaml");
+  await writeFile(
+    config,
+    `apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: random-picker
+- type: file-discovery
+  parameters: {path: ${JSON.stringify(endpoints)}, watchFile: true}
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: random-picker
+dataLayer:
+  discovery: {pluginRef: file-discovery}
+`,
+  );
+  return config;
+}
+
+async function takenPort(): Promise<number> {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  server.listen(0, "0.0.0.0");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+describe("warmpath epp", () => {
+  it.each(["grpc-port", "grpc-health-port", "metrics-port"])(
+    "says why and ends when the port of --%s is taken, with scrapes and the file's watch under way",
+    async (flag) => {
+      const ports = { "grpc-port": 0, "grpc-health-port": 0, "metrics-port": 0, [flag]: await takenPort() };
+      const flags = Object.entries(ports).map(([name, port]) => `--${name}=${port}`);
+      const config = await configFile();
+      const epp = startCommand(["epp", "--pool-name=p", "--secure-serving=false", `--config-file=${config}`, ...flags]);
+      expect(await epp.exit).toBe(1);
+      expect(epp.stderr.join("\n")).toMatch(/Cannot start: .*EADDRINUSE/);
+    },
+  );
+});
