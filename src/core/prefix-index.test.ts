@@ -39,6 +39,55 @@ class Oracle {
   }
 }
 
+/** The same with the memory limit, as one list of entries, the oldest first. */
+class LimitedOracle {
+  entries: { readonly h: number; readonly slot: number; inLru: boolean }[] = [];
+  readonly capacities = new Map<number, number>();
+  readonly entriesMax: number;
+  evictions = 0;
+
+  constructor(entriesMax: number) {
+    this.entriesMax = entriesMax;
+  }
+
+  add(slot: number, hashes: readonly number[], first: number): void {
+    const capacity = this.capacities.get(slot) ?? first;
+    this.capacities.set(slot, capacity);
+    const find = (h: number) => this.entries.findIndex((entry) => entry.h === h && entry.slot === slot);
+    for (const h of hashes) {
+      const known = find(h);
+      if (known >= 0) this.entries.splice(known, 1);
+      this.#push({ h, slot, inLru: true });
+      const own = this.entries.filter((entry) => entry.slot === slot && entry.inLru);
+      if (own.length > capacity) this.entries.splice(this.entries.indexOf(own[0]), 1);
+    }
+    if (hashes.length <= capacity) return;
+    for (const h of hashes) if (find(h) < 0) this.#push({ h, slot, inLru: false });
+  }
+
+  match(hashes: readonly number[], counts: Int32Array): number {
+    for (const [i, h] of hashes.entries()) {
+      const holders = this.entries.filter((entry) => entry.h === h);
+      if (holders.length === 0) return i;
+      for (const { slot } of holders) counts[slot]++;
+    }
+    return hashes.length;
+  }
+
+  removeSlot(slot: number): void {
+    this.capacities.delete(slot);
+    this.entries = this.entries.filter((entry) => entry.slot !== slot);
+  }
+
+  #push(entry: { readonly h: number; readonly slot: number; inLru: boolean }): void {
+    if (this.entries.length === this.entriesMax) {
+      this.entries.shift();
+      this.evictions++;
+    }
+    this.entries.push(entry);
+  }
+}
+
 // Few distinct low halves, so that hashes collide in the table.
 const pairs = (hashes: readonly number[]) => Uint32Array.from(hashes.flatMap((h) => [h % 3, h]));
 
@@ -85,6 +134,30 @@ describe("PrefixIndex", () => {
     );
   });
 
+  it("equals a list of entries by age while the memory limit bites", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 60 }), (steps, entriesMax) => {
+        const index = new PrefixIndex({ bytesMax: 45 * entriesMax });
+        const oracle = new LimitedOracle(entriesMax);
+        for (const s of steps) {
+          if (s.op === "add") {
+            index.add(s.slot, pairs(s.hashes), 0, s.hashes.length, s.capacity);
+            oracle.add(s.slot, s.hashes, s.capacity);
+          } else if (s.op === "remove") {
+            index.removeSlot(s.slot);
+            oracle.removeSlot(s.slot);
+          } else {
+            const got = new Int32Array(64);
+            const want = new Int32Array(64);
+            expect(index.match(pairs(s.hashes), 0, s.hashes.length, got)).toBe(oracle.match(s.hashes, want));
+            expect(got).toEqual(want);
+          }
+          expect([index.size, index.limitEvictions]).toEqual([oracle.entries.length, oracle.evictions]);
+        }
+      }),
+    );
+  });
+
   it("never holds more entries than its bytes allow, and drops the oldest first", () => {
     const index = new PrefixIndex({ bytesMax: 45 * 100 });
     const all = Array.from({ length: 1000 }, (_, i) => i);
@@ -107,7 +180,15 @@ describe("PrefixIndex", () => {
     expect(index.size).toBe(0);
   });
 
-  it("holds a million entries after growing and finds each", () => {
+  it("takes a capacity beyond 32 bits for as many as there can be", () => {
+    for (const capacity of [2 ** 31, 2 ** 32, 1e18]) {
+      const index = new PrefixIndex({ bytesMax: 1 << 20 });
+      index.add(0, pairs([1, 2, 3]), 0, 3, capacity);
+      expect([index.size, index.sizeOf(0)]).toEqual([3, 3]);
+    }
+  });
+
+  it("holds 200,000 entries after growing and finds each", () => {
     const index = new PrefixIndex({ bytesMax: 1 << 28 });
     const many = Uint32Array.from({ length: 400_000 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
     index.add(1, many, 0, 200_000, 1_000_000);

@@ -1,6 +1,8 @@
 /** Bytes of one entry: eight 4-byte fields, its flag, and its share of the hash table at the fullest. */
 const ENTRY_BYTES = 8 * 4 + 1 + 12;
 const ENTRIES_FIRST = 1024;
+/** An LRU's size is a signed 32-bit number; the memory limit is far below. */
+const CAPACITY_MAX = 0x7fff_ffff;
 const NONE = -1;
 const NEW_SLOT_FIELDS = 16;
 
@@ -75,7 +77,7 @@ export class PrefixIndex {
    */
   add(slot: number, hashes: Uint32Array, from: number, count: number, capacity: number): void {
     this.#ensureSlot(slot);
-    if (this.#capacity[slot] === 0) this.#capacity[slot] = Math.max(1, capacity);
+    if (this.#capacity[slot] === 0) this.#capacity[slot] = Math.max(1, Math.min(capacity, CAPACITY_MAX));
     for (let i = from; i < from + count; i++) {
       const entry = this.#find(hashes[2 * i], hashes[2 * i + 1], slot);
       if (entry === NONE) this.#insert(hashes[2 * i], hashes[2 * i + 1], slot, true);

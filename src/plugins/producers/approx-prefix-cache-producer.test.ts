@@ -141,6 +141,7 @@ describe("approx-prefix-cache-producer, block size", () => {
     ["the older name counts", { blockSize: 70 }, {}, 70],
     ["but not over the newer one", { blockSize: 70, blockSizeTokens: 256 }, {}, 256],
     ["a negative one is raised", { blockSizeTokens: -1 }, {}, 64],
+    ["one that no server can have counts as none", { blockSizeTokens: 96 }, { blockSizeTokens: 1e18 }, 96],
   ];
   for (const [what, params, signals, size] of table) {
     it(`${what}: ${size}`, () => {
@@ -209,6 +210,8 @@ describe("approx-prefix-cache-producer, limits", () => {
     expect(remembered({ lruCapacityPerServer: 3 }, {})).toBe(3);
     expect(remembered({ lruCapacityPerServer: 3, autoTune: false }, { blockCount: 4 })).toBe(3);
     expect(remembered({ lruCapacityPerServer: -1 }, {})).toBe(10);
+    expect(remembered({}, { blockCount: 2 ** 32 })).toBe(10);
+    expect(remembered({ lruCapacityPerServer: 2 ** 31 }, {})).toBe(10);
   });
 
   it("holds the index within its bytes", () => {

@@ -12,6 +12,8 @@ import { TOKEN_PRODUCER } from "./token-producer.ts";
 
 /** Smallest block in tokens: an index of smaller ones grows too big, so smaller sizes are raised to it, as stock. */
 const BLOCK_SIZE_TOKENS_MIN = 64;
+/** No server has larger blocks: what says so is garbage, and would take the in-flight tokens beyond whole numbers. */
+const BLOCK_SIZE_TOKENS_MAX = 1_048_576;
 const BLOCK_SIZE_TOKENS = 16;
 const LRU_CAPACITY_PER_SERVER = 31_250;
 /** Most block sizes foreseen at once, for pools whose servers differ; further ones are asked for. */
@@ -149,7 +151,8 @@ class ApproxPrefixCache implements PluginInstance {
 
   #blockSizeTokens(slot: number): number {
     const told = this.#params.autoTune ? this.#context.endpoints.blockSizeTokens[slot] : 0;
-    return Math.max(BLOCK_SIZE_TOKENS_MIN, told > 0 ? told : this.#params.blockSizeTokens);
+    const usable = told > 0 && told <= BLOCK_SIZE_TOKENS_MAX;
+    return Math.max(BLOCK_SIZE_TOKENS_MIN, usable ? told : this.#params.blockSizeTokens);
   }
 
   #match(request: PluginRequest, blockSizeTokens: number, prompts: readonly PromptBlocks[]): void {
