@@ -5,7 +5,8 @@ import { xxh64 } from "./xxh64.ts";
 const BYTES_FIRST = 4096;
 
 /**
- * Canonical hash over all decisions so far: h = XXH64(LE64(h) ++ bytes of the decision). The bytes hold the request,
+ * Canonical hash over all decisions so far: h = XXH64(h ++ bytes of the decision), h and all numbers as little-endian
+ * doubles (h as two, of its low and its high half), texts as their length and UTF-16. The bytes hold the request,
  * the outcome and every reason (drops, raw scores, totals, draws), so two runs with one hash decided the same for the
  * same reasons, bit for bit.
  */

@@ -6,15 +6,13 @@ import { DEFAULT_CORE_LIMITS } from "./core-limits.ts";
 import type { CoreEvent } from "./events.ts";
 
 describe("an event log", () => {
-  it("gives back any signals, NaN and infinities too", () => {
+  it("gives back any signals bit for bit, NaN, infinities and negative zero too", () => {
     const row = fc.record({ slot: fc.nat(), generation: fc.nat(), waiting: fc.double(), kvUsage: fc.double() });
     fc.assert(
       fc.property(fc.array(row), fc.nat(), (rows, atUs) => {
         const event: CoreEvent = { type: "signals", atUs, rows };
         const read = readLine(eventLine(event, 7), 2);
-        // JSON knows no negative zero.
-        const plain = rows.map((r) => ({ ...r, waiting: r.waiting + 0, kvUsage: r.kvUsage + 0 }));
-        expect(read).toEqual({ kind: "event", number: 7, event: { ...event, rows: plain } });
+        expect(read).toEqual({ kind: "event", number: 7, event });
       }),
     );
   });

@@ -73,7 +73,8 @@ const NUMBER = "$number";
 
 function packWords(_key: string, value: unknown): unknown {
   if (value instanceof Uint32Array) return { [WORDS]: toBase64(littleEndian(value)) };
-  // JSON has no NaN or infinities, and signals may be either.
+  // JSON has no NaN, infinities or negative zero, and signals may be any of these.
+  if (Object.is(value, -0)) return { [NUMBER]: "-0" };
   if (typeof value === "number" && !Number.isFinite(value)) return { [NUMBER]: String(value) };
   return value;
 }
