@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import type { Agent } from "undici";
 import type { Decision, Picked } from "../core/decision.ts";
 import type { EndCause } from "../core/events.ts";
@@ -168,7 +169,7 @@ export class GatewayExchange {
         path: this.#path,
         method: this.#request.method ?? "GET",
         headers: podRequestHeaders(this.#request.rawHeaders, headers),
-        body: this.#podBody(decision),
+        body: sentOnce(this.#podBody(decision)),
       },
       answer,
     );
@@ -205,8 +206,10 @@ export class GatewayExchange {
     return { served: targetModel, requested: facts.model };
   }
 
+  /** Lets go of the body, and of what was read from it, which holds it: the answer may take minutes. */
   #dropBody(): void {
     this.#body = undefined;
+    this.#read = undefined;
     this.#share.give(this.#share.bytes);
   }
 
@@ -258,9 +261,20 @@ export class GatewayExchange {
     if (this.#ended) return;
     this.#ended = true;
     this.#tell(cause, usage);
-    this.#body = undefined;
+    this.#dropBody();
     this.#share.close();
   }
+}
+
+/** A body that undici lets go of once it is sent: it keeps one given as bytes until the answer ends, minutes later. */
+function sentOnce(body: Uint8Array | null): Readable | null {
+  if (!body || body.length === 0) return null;
+  const stream = new Readable({ read: () => undefined });
+  // What breaks the request off is told elsewhere.
+  stream.on("error", () => undefined);
+  stream.push(body);
+  stream.push(null);
+  return stream;
 }
 
 const GATEWAY_ERRORS = {
