@@ -55,7 +55,7 @@ describe("the README", () => {
     // Four ports in a row may not be free: any will do here.
     await startCommand(pods.map((word) => (word === String(first) ? "0" : word))).line("pods are ready");
     await startCommand(gateway).line("serving");
-    const { stdout } = await promisify(execFile)("bash", ["-c", `${curl.replace("curl", "curl -s")}`]);
+    const { stdout } = await promisify(execFile)("bash", ["-c", curl.replace("curl", "curl -s")]);
     expect(JSON.parse(stdout)).toMatchObject({
       object: "text_completion",
       model: "Qwen3-0.6B",
