@@ -114,7 +114,7 @@ describe("a core driver", () => {
     driver.scraped({ slot: 99, generation: 1, waiting: 50 });
     driver.drain();
     expect(driver.core.endpoints.waiting[place.slot]).toBe(3);
-    expect(lines.join()).not.toContain("50");
+    expect(lines.join()).not.toContain('"waiting":50');
   });
 
   it("adds up what several scrapes of one endpoint brought", () => {
