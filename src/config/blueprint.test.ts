@@ -274,8 +274,32 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
       `plugins: [{type: random-picker}, {type: max-score-picker}]`,
       'one picker in a profile, and "random-picker" is one',
     ],
-    ["the gate of what is not built", "featureGates: [flowControl=true]", "it is not built in this release"],
-    ["peers", "dataLayer: {peerDiscovery: {pluginRef: x}}", "it is not built in this release"],
+    [
+      "a peer discovery that is not declared",
+      "dataLayer: {peerDiscovery: {pluginRef: x}}",
+      'found "x", expected a plugin',
+    ],
+    ["a syncer that is not declared", "dataLayer: {crossReplicaSyncerPluginRef: x}", 'found "x", expected a plugin'],
+    [
+      "a policy that is not declared",
+      "featureGates: [flowControl]\nflowControl: {usageLimitPolicyPluginRef: x}",
+      'found "x", expected a plugin that is declared',
+    ],
+    [
+      "a second band of a priority",
+      "featureGates: [flowControl]\nflowControl: {priorityBands: [{priority: 1}, {priority: 1}]}",
+      "flowControl.priorityBands[1].priority: found a second band of priority 1",
+    ],
+    [
+      "a time to live below 0",
+      "featureGates: [flowControl]\nflowControl: {noEndpointRequestTTL: -1s}",
+      'found "-1s", expected 0 seconds or more',
+    ],
+    [
+      "a limit below 0",
+      "featureGates: [flowControl]\nflowControl: {defaultPriorityBand: {maxBytes: -1}}",
+      "flowControl.defaultPriorityBand.maxBytes: found -1, expected 0 bytes or more",
+    ],
     ["a bad quantity", "flowControl: {maxBytes: lots}", 'found "lots", expected a quantity'],
     ["a list for a map", "dataLayer: []", "dataLayer: found a list, expected a map"],
     ["a map for a list", "plugins: {type: x}", "plugins: found a map, expected a list"],
@@ -295,6 +319,36 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
     const many = errors(`plugins:\n${"- {type: nope}\n".repeat(5000)}`);
     expect(many).toHaveLength(100);
     expect(many[99]).toMatch(/further errors are not told/);
+  });
+});
+
+describe("parts that are not built", () => {
+  it("are planned and named", () => {
+    const text = `featureGates: [flowControl=false, flowControl]
+plugins: [{type: queue-scorer}]
+flowControl: {maxRequests: 2k, defaultRequestTTL: 5s, priorityBands: [{priority: -1, maxBytes: 1Gi}]}
+dataLayer: {peerDiscovery: {pluginRef: queue-scorer}, crossReplicaSyncerPluginRef: queue-scorer}`;
+    const { unbuilt, flowControl } = plan(text);
+    expect(flowControl).toMatchObject({
+      requestsMax: 2000,
+      bytesMax: 0,
+      defaultRequestTtlUs: 5_000_000,
+      noEndpointRequestTtlUs: undefined,
+      bands: [{ priority: -1, bytesMax: 1_073_741_824, orderingPolicy: "fcfs-ordering-policy" }],
+      usageLimitPolicy: "static-usage-limit-policy",
+    });
+    expect(unbuilt.map(({ what, where }) => [what, where])).toEqual([
+      ["feature gate flowControl", "featureGates[1]"],
+      ["peer discovery", "dataLayer.peerDiscovery"],
+      ["syncing across replicas", "dataLayer.crossReplicaSyncerPluginRef"],
+    ]);
+  });
+
+  it("are none behind a closed gate", () => {
+    const { unbuilt, flowControl } = plan(
+      "featureGates: [flowControl, flowControl=false]\nflowControl: {maxBytes: -1}",
+    );
+    expect([unbuilt, flowControl]).toEqual([[], undefined]);
   });
 });
 

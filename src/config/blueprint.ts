@@ -7,11 +7,15 @@ import type { DataLayer } from "./data-layer.ts";
 import { readDataLayer } from "./data-layer.ts";
 import { createProducers, orderProducers } from "./data-order.ts";
 import { defaulted } from "./defaulting.ts";
+import type { FlowControlBlueprint } from "./flow-control.ts";
+import { readFlowControl } from "./flow-control.ts";
 import type { PluginEntry } from "./plugin-entry.ts";
 import { PluginTable } from "./plugin-entry.ts";
 import type { ProfileBlueprint } from "./profiles.ts";
 import { readHandler, readProfiles } from "./profiles.ts";
 import { readDetector, readParsers } from "./references.ts";
+import type { UnbuiltPart } from "./unbuilt-parts.ts";
+import { unbuiltParts } from "./unbuilt-parts.ts";
 
 /** Options of a `ConfigSource` that the compiler reads, named as the flags. */
 interface BlueprintOptions {
@@ -19,6 +23,8 @@ interface BlueprintOptions {
   readonly file: string;
   readonly allowsExperimental: boolean;
   readonly honoursSubset: boolean;
+  /** Refuses whatever the recorded stock release refuses, old forms too. */
+  readonly strict: boolean;
 }
 
 /** A config with everything decided and nothing made: what `compilePlan` builds, what a driver reads before it starts. */
@@ -33,6 +39,10 @@ export interface Blueprint {
   readonly parsers: readonly PluginEntry[];
   readonly saturationDetector: PluginEntry;
   readonly dataLayer: DataLayer;
+  /** Undefined when its gate is closed. */
+  readonly flowControl: FlowControlBlueprint | undefined;
+  /** What this release understands and cannot serve with: empty, or `compilePlan` refuses. */
+  readonly unbuilt: readonly UnbuiltPart[];
   /** What is old in the config, one line each, with its place. */
   readonly warnings: readonly string[];
 }
@@ -43,7 +53,7 @@ export interface Blueprint {
  */
 export function readBlueprint(source: ConfigSource): Blueprint {
   const options = optionsOf(source);
-  const problems = new ProblemList();
+  const problems = new ProblemList(options.strict);
   const document = readDocument(source.text, problems);
   const blueprint = document && build(document, options, problems);
   if (!blueprint || problems.problems.length > 0) throw new ConfigError(options.file, problems.problems);
@@ -51,13 +61,14 @@ export function readBlueprint(source: ConfigSource): Blueprint {
 }
 
 function build(written: ConfigDocument, options: BlueprintOptions, problems: ProblemList): Blueprint | undefined {
-  checkUnbuilt(written, problems);
+  warnOfNoEffect(written, problems);
   const table = new PluginTable(written, problems, options.allowsExperimental);
   const document = defaulted(written, table);
   const profiles = readProfiles(document, table, problems);
   const handler = readHandler(document, table, problems);
   const parsers = readParsers(document, table, problems);
   const saturationDetector = readDetector(document, table, problems);
+  const flowControl = readFlowControl(document, table, problems);
   const before = problems.problems.length;
   const dataLayer = readDataLayer(document, table, problems);
   // Where a plugin is missing, so is what it would produce: data is looked at only when all are there.
@@ -66,7 +77,18 @@ function build(written: ConfigDocument, options: BlueprintOptions, problems: Pro
   if (!handler || !saturationDetector || !producers) return undefined;
   const warnings = problems.warnings.map((warning) => problemLine(options.file, warning));
   const { entries: plugins } = table;
-  return { options, plugins, profiles, handler, producers, parsers, saturationDetector, dataLayer, warnings };
+  const decided = {
+    options,
+    plugins,
+    profiles,
+    handler,
+    producers,
+    parsers,
+    saturationDetector,
+    dataLayer,
+    flowControl,
+  };
+  return { ...decided, unbuilt: unbuiltParts(document, plugins), warnings };
 }
 
 function optionsOf({ options }: ConfigSource): BlueprintOptions {
@@ -75,20 +97,14 @@ function optionsOf({ options }: ConfigSource): BlueprintOptions {
     file: typeof file === "string" && file !== "" ? file : "config",
     allowsExperimental: options["allow-experimental-plugins"] === true,
     honoursSubset: options["disable-endpoint-subset-filter"] !== true,
+    strict: options["strict-config"] === true,
   };
 }
 
-/** Parts of the language that are known and not built yet: refused by name, or warned of where stock ignores them too. */
-function checkUnbuilt({ root, gates, dataLayer }: ConfigDocument, problems: ProblemList): void {
+function warnOfNoEffect({ root, gates }: ConfigDocument, problems: ProblemList): void {
   const flowControl = childOf(root, "flowControl");
   for (const { key, keyPlace } of flowControl?.kind === "map" ? flowControl.entries : []) {
     if (key === "saturationDetector" || gates.flowControl) continue;
     problems.warn(keyPlace, ["flowControl", key], "has no effect without the feature gate flowControl");
-  }
-  if (gates.flowControl) problems.found(root, ["featureGates"], "no gate flowControl: it is not built in this release");
-  const { peerDiscovery, crossReplicaSyncerPluginRef } = dataLayer;
-  if (peerDiscovery) problems.found(root, ["dataLayer", "peerDiscovery"], "nothing: it is not built in this release");
-  if (crossReplicaSyncerPluginRef !== "") {
-    problems.found(root, ["dataLayer", "crossReplicaSyncerPluginRef"], "nothing: it is not built in this release");
   }
 }

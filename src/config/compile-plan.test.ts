@@ -68,6 +68,13 @@ schedulingProfiles: [{name: default, plugins: [{pluginRef: utilization-detector}
   it("throws with all that is wrong", () => {
     expect(() => compilePlan({ text: "plugins: [{type: x}, {type: y}]", options: {} }, context())).toThrow(ConfigError);
   });
+
+  it("throws for what is understood and not built, with its place", () => {
+    const text = "featureGates: [flowControl]\nplugins: [{type: queue-scorer}]";
+    expect(() => compilePlan({ text, options: {} }, context())).toThrow(
+      "config:1:16: featureGates[0]: found feature gate flowControl, which this release does not build yet",
+    );
+  });
 });
 
 describe("the list of types", () => {

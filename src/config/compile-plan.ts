@@ -4,8 +4,10 @@ import type { Named, Plan, PlanContext, Profile } from "../core/plan.ts";
 import type { PluginInstance } from "../core/plugin.ts";
 import type { Blueprint } from "./blueprint.ts";
 import { readBlueprint } from "./blueprint.ts";
+import { ConfigError } from "./config-error.ts";
 import type { PluginEntry } from "./plugin-entry.ts";
 import { topologicalOrder } from "./topological-order.ts";
+import { unbuiltProblems } from "./unbuilt-parts.ts";
 
 /** A plan with the blueprint that it was made from: the driver finds there what is not the core's (data layer, warnings). */
 export interface EppPlan extends Plan {
@@ -14,10 +16,11 @@ export interface EppPlan extends Plan {
 
 /**
  * Makes the plan of a config: every plugin once, those that others name first. Frozen. Throws a ConfigError with all
- * that is wrong with the config.
+ * that is wrong with the config, or with the parts of it that this release understands but does not build.
  */
 export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan {
   const blueprint = readBlueprint(source);
+  if (blueprint.unbuilt.length > 0) throw new ConfigError(blueprint.options.file, unbuiltProblems(blueprint.unbuilt));
   const made = makePlugins(blueprint, context);
   const named = <M extends keyof PluginInstance>({ name, definition }: PluginEntry): Named<M> => ({
     name,

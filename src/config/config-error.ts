@@ -38,7 +38,13 @@ const PROBLEMS_MAX = 100;
 export class ProblemList {
   readonly problems: ConfigProblem[] = [];
   readonly warnings: ConfigProblem[] = [];
+  readonly #strict: boolean;
   #left = PROBLEMS_MAX;
+
+  /** `strict`: what the recorded stock release refuses is a problem, also where its meaning is known. */
+  constructor(strict = false) {
+    this.#strict = strict;
+  }
 
   /** Adds a problem at a place. */
   at(place: Place, path: ConfigPath, text: string): void {
@@ -53,6 +59,12 @@ export class ProblemList {
     let node: ConfigNode | undefined = root;
     for (const step of path) node = childOf(node, step);
     this.at(placeOf(root, path), path, `found ${describeNode(node)}, expected ${expected}`);
+  }
+
+  /** A form that the recorded stock release refuses and that is understood here: a warning, or a problem when strict. */
+  old(place: Place, path: ConfigPath, text: string): void {
+    if (this.#strict) this.at(place, path, `found ${text}; --strict-config refuses it, as the stock EPP does`);
+    else this.warn(place, path, text);
   }
 
   warn(place: Place, path: ConfigPath, text: string): void {

@@ -25,6 +25,9 @@ export function readDataLayer(
   const references = new References(root, table, problems);
   const at = (...path: (string | number)[]) => ["dataLayer", ...path, "pluginRef"];
   const discovery = dataLayer.discovery && references.find(dataLayer.discovery.pluginRef, at("discovery"), "discovery");
+  const { peerDiscovery, crossReplicaSyncerPluginRef: syncer } = dataLayer;
+  if (peerDiscovery) references.find(peerDiscovery.pluginRef, at("peerDiscovery"));
+  if (syncer !== "") references.find(syncer, ["dataLayer", "crossReplicaSyncerPluginRef"]);
   const sources = dataLayer.sources.flatMap(({ pluginRef, extractors }, i) => {
     const source = references.find(pluginRef, at("sources", i), "dataSource");
     const found = extractors.flatMap((extractor, j) => {

@@ -8,6 +8,9 @@ import type { ConfigMap, ConfigPath } from "./config-node.ts";
 import { placeOf } from "./config-node.ts";
 import { decode } from "./decode.ts";
 
+/** Older names that the recorded stock release knows, too. */
+const STOCK_ALIASES: readonly string[] = ["tokenizer", "by-label", "by-label-selector"];
+
 /** A plugin of a config: a name, its type, its parameters as the type's schema gave them. */
 export interface PluginEntry {
   readonly name: string;
@@ -100,11 +103,10 @@ export class PluginTable {
       const known = [...pluginTypeNames(), ...Object.keys(UNBUILT_TYPES)];
       problem("type", `found "${type}", expected a plugin type that exists${hint(type, known)}`);
     } else if (definition.type !== type) {
-      this.#problems.warn(
-        placeOf(this.#root, [...path, "type"]),
-        [...path, "type"],
-        `an older name of ${definition.type}`,
-      );
+      const where = [...path, "type"];
+      const text = `an older name of ${definition.type}`;
+      if (STOCK_ALIASES.includes(type)) this.#problems.warn(placeOf(this.#root, where), where, text);
+      else this.#problems.old(placeOf(this.#root, where), where, text);
     } else if (definition.stability === "deprecated") {
       this.#problems.warn(placeOf(this.#root, [...path, "type"]), [...path, "type"], "a type that will go");
     }

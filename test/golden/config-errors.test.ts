@@ -13,12 +13,8 @@ const MORE_FLAGS = ["default", "--emit-endpoint-scores", "--tracing=false", "--a
 
 /** Cases that end otherwise than the recorded ones, with the reason. */
 const DIFFERENT: Readonly<Record<string, string>> = {
-  "config-errors-1-0031": "starts there; gate flowControl is not built",
-  "config-errors-1-0140": "starts there; gate flowControl is not built",
   "config-errors-1-0043": "starts there; vllmgrpc-parser is not built",
   "config-errors-1-0054": "the endpoints file is looked for by the driver",
-  "config-errors-1-0076": "kv-cache-scorer, an older name, is taken",
-  "config-errors-1-0137": "model-server-protocol-metrics, an older name, is taken",
 };
 
 const namesUnbuilt = ({ config }: Case): boolean =>
@@ -30,6 +26,7 @@ function refusal(testCase: Case): string | undefined {
   if (!parsed.ok) return parsed.errors.join("\n");
   const options = {
     "config-file": "config.yaml",
+    "strict-config": true,
     "allow-experimental-plugins": parsed.flags.allowExperimentalPlugins,
   };
   try {
@@ -53,7 +50,7 @@ describe("recorded starts, family config-errors", () => {
     });
     expect(differing).toEqual([]);
     expect(recordings).toHaveLength(201);
-    expect(built).toHaveLength(138);
+    expect(built).toHaveLength(142);
   });
 
   it("that name what is not built are refused by that name", () => {
