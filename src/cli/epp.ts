@@ -1,11 +1,9 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { eppHelp, parseEppFlags } from "../config/epp-flags.ts";
 import type { EppFlags } from "../config/epp-flags.ts";
 import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
-import type { ConfigSource } from "../core/events.ts";
 import { EventRecorder } from "../observability/event-recorder.ts";
 import { createLog } from "../observability/log.ts";
 import { startMetricsServer } from "../observability/metrics-server.ts";
@@ -18,6 +16,7 @@ import { readingPlanOf } from "../server/reading-plan.ts";
 import type { TlsSource } from "../server/tls.ts";
 import { directoryTls, selfSignedTls } from "../server/tls.ts";
 import type { Command } from "./command.ts";
+import { configSource } from "./config-source.ts";
 
 const SEED_END = 2 ** 32;
 /** Most bytes of an event log. */
@@ -155,21 +154,6 @@ function startMetrics(flags: EppFlags, pool: LivePool, extProc: ExtProcServer) {
     bodyBytesInFlight: () => extProc.bodyBytesInFlight,
   });
   return startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
-}
-
-/** The config's text, and the flags that change decisions. */
-async function configSource(flags: EppFlags): Promise<ConfigSource> {
-  const text = flags.configFile ? await readFile(flags.configFile, "utf8") : flags.configText;
-  return {
-    text,
-    options: {
-      ...(flags.configFile && { "config-file": flags.configFile }),
-      "pool-name": flags.poolName,
-      "pool-namespace": flags.poolNamespace,
-      "allow-experimental-plugins": flags.allowExperimentalPlugins,
-      "disable-endpoint-subset-filter": flags.disableEndpointSubsetFilter,
-    },
-  };
 }
 
 async function tlsSource(flags: EppFlags, log: Logger): Promise<TlsSource | undefined> {
