@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: "two fleets side by side: random routing against warmpath, live on a page",
     load: async () => (await import("./demo.ts")).demoCommand,
   },
+  check: {
+    summary: "what a config or a command line of epp comes to, and what is wrong with it",
+    load: async () => (await import("./check.ts")).checkCommand,
+  },
   replay: {
     summary: "plays a recorded run again and compares its decisions",
     load: async () => (await import("./replay.ts")).replayCommand,
