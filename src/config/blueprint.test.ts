@@ -189,6 +189,58 @@ parser: {pluginRef: passthrough-parser}`,
     expect(warned("flowControl: {saturationDetector: {pluginRef: utilization-detector}}")).toEqual([]);
   });
 
+  const strict = { "config-file": "c.yaml", "strict-config": true };
+  const refusedWhenStrict: [string, string, string][] = [
+    [
+      "retired gates",
+      "featureGates: [dataLayer]",
+      "1:16: featureGates[0]: FOUND a gate of GIE 1.2 to llm-d-router 0.9",
+    ],
+    [
+      "a retired gate, closed",
+      "featureGates: [prepareDataPlugins=false]",
+      "1:16: featureGates[0]: FOUND a gate of GIE",
+    ],
+    ["the next version", "apiVersion: llm-d.ai/v1", "1:13: apiVersion: FOUND a newer version than llm-d.ai/v1alpha1"],
+    [
+      "parameters of newer releases",
+      "plugins: [{type: program-aware-fairness, parameters: {strategy: turn-priority}}]",
+      "1:65: plugins[0].parameters.strategy: FOUND what only newer releases take",
+    ],
+    [
+      "a time to live for a band",
+      "featureGates: [flowControl]\nflowControl: {priorityBands: [{priority: 1, defaultRequestTTL: 5s}]}",
+      "2:64: flowControl.priorityBands[0].defaultRequestTTL: FOUND a newer field",
+    ],
+    ["old names of types", "plugins: [{type: kv-cache-scorer}]", "1:18: plugins[0].type: FOUND an older name of"],
+  ];
+  for (const [what, text, message] of refusedWhenStrict) {
+    it(`are taken with a warning, and refused when strict: ${what}`, () => {
+      const { warnings } = plan(text, { "config-file": "c.yaml" });
+      expect(warnings).toEqual([expect.stringContaining(message.replace("FOUND ", ""))]);
+      expect(errors(text, strict)).toEqual([expect.stringContaining(message.replace("FOUND", "found"))]);
+    });
+  }
+
+  it("are taken when strict where the stock release takes them", () => {
+    const text = `apiVersion: inference.networking.x-k8s.io/v1alpha1
+plugins: [{type: tokenizer}]
+parser: {pluginRef: openai-parser}`;
+    expect([errors(text, strict), plan(text, strict).warnings]).toEqual([[], expect.objectContaining({ length: 3 })]);
+  });
+
+  it("that make a detector do not make it a filter", () => {
+    const { profiles, saturationDetector } = plan("saturationDetector: {queueDepthThreshold: 9}");
+    expect(saturationDetector.params).toMatchObject({ queueDepthThreshold: 9 });
+    expect(profiles[0].filters).toEqual([]);
+  });
+
+  it("that have no equal are refused with the reason", () => {
+    expect(errors("plugins: [{type: low-queue-filter}]")).toEqual([
+      'c.yaml:1:18: plugins[0].type: found "low-queue-filter", a type of GIE 0.5 that went with 1.0; queue-scorer prefers such endpoints',
+    ]);
+  });
+
   it("give way to the new ones", () => {
     const { saturationDetector, parsers } = plan(`plugins: [{type: utilization-detector, name: mine}]
 flowControl: {saturationDetector: {pluginRef: mine}}
@@ -241,7 +293,6 @@ plugins:
 - type: queue-scorr
 - type: prefix-cache-scorer
   parameters: {matchLengthWeight: 2, matchLengthScaleToken: 5}
-- {type: latency-scorer}
 schedulingProfiles:
 - name: default
   plugins:
@@ -255,10 +306,9 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
       'c.yaml:4:9: plugins[0].type: found "queue-scorr", expected a plugin type that exists; did you mean "queue-scorer"?',
       "c.yaml:6:35: plugins[1].parameters.matchLengthWeight: found 2, expected at most 1",
       'c.yaml:6:38: plugins[1].parameters.matchLengthScaleToken: found an unknown key, expected one of prefixMatchInfoProducerName, matchLengthWeight, matchLengthScaleTokens; did you mean "matchLengthScaleTokens"?',
-      'c.yaml:7:10: plugins[2].type: found "latency-scorer", which this release does not build yet, expected another type',
-      'c.yaml:11:38: schedulingProfiles[0].plugins[0].weight: found "heavy", expected a number',
-      'c.yaml:12:16: schedulingProfiles[0].plugins[1].pluginRef: found "prefix-cache-scorre", expected a plugin that is declared; did you mean "prefix-cache-scorer"?',
-      'c.yaml:13:58: dataLayer.source: found an unknown key, expected one of injectDefaults, sources, discovery, peerDiscovery, crossReplicaSyncerPluginRef, crossReplicaSyncInterval; did you mean "sources"?',
+      'c.yaml:10:38: schedulingProfiles[0].plugins[0].weight: found "heavy", expected a number',
+      'c.yaml:11:16: schedulingProfiles[0].plugins[1].pluginRef: found "prefix-cache-scorre", expected a plugin that is declared; did you mean "prefix-cache-scorer"?',
+      'c.yaml:12:58: dataLayer.source: found an unknown key, expected one of injectDefaults, sources, discovery, peerDiscovery, crossReplicaSyncerPluginRef, crossReplicaSyncInterval; did you mean "sources"?',
     ]);
   });
 
@@ -300,6 +350,16 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
       "featureGates: [flowControl]\nflowControl: {defaultPriorityBand: {maxBytes: -1}}",
       "flowControl.defaultPriorityBand.maxBytes: found -1, expected 0 bytes or more",
     ],
+    [
+      "a policy of another kind",
+      "featureGates: [flowControl]\nflowControl: {usageLimitPolicyPluginRef: fcfs-ordering-policy}",
+      "expected a usage limit policy",
+    ],
+    [
+      "a decider that is not declared",
+      "plugins: [{type: pd-profile-handler, parameters: {deciderPluginName: d}}]",
+      'plugins[0].parameters.deciderPluginName: found "d", expected a plugin that is declared',
+    ],
     ["a bad quantity", "flowControl: {maxBytes: lots}", 'found "lots", expected a quantity'],
     ["a list for a map", "dataLayer: []", "dataLayer: found a list, expected a map"],
     ["a map for a list", "plugins: {type: x}", "plugins: found a map, expected a list"],
@@ -325,7 +385,7 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
 describe("parts that are not built", () => {
   it("are planned and named", () => {
     const text = `featureGates: [flowControl=false, flowControl]
-plugins: [{type: queue-scorer}]
+plugins: [{type: queue-scorer}, {type: decode-filter, name: d}]
 flowControl: {maxRequests: 2k, defaultRequestTTL: 5s, priorityBands: [{priority: -1, maxBytes: 1Gi}]}
 dataLayer: {peerDiscovery: {pluginRef: queue-scorer}, crossReplicaSyncerPluginRef: queue-scorer}`;
     const { unbuilt, flowControl } = plan(text);
@@ -338,6 +398,7 @@ dataLayer: {peerDiscovery: {pluginRef: queue-scorer}, crossReplicaSyncerPluginRe
       usageLimitPolicy: "static-usage-limit-policy",
     });
     expect(unbuilt.map(({ what, where }) => [what, where])).toEqual([
+      ["plugin type decode-filter", "plugins[1].type"],
       ["feature gate flowControl", "featureGates[1]"],
       ["peer discovery", "dataLayer.peerDiscovery"],
       ["syncing across replicas", "dataLayer.crossReplicaSyncerPluginRef"],

@@ -13,7 +13,7 @@ import type { PluginEntry } from "./plugin-entry.ts";
 import { PluginTable } from "./plugin-entry.ts";
 import type { ProfileBlueprint } from "./profiles.ts";
 import { readHandler, readProfiles } from "./profiles.ts";
-import { readDetector, readParsers } from "./references.ts";
+import { checkReferences, readDetector, readParsers } from "./references.ts";
 import type { UnbuiltPart } from "./unbuilt-parts.ts";
 import { unbuiltParts } from "./unbuilt-parts.ts";
 
@@ -69,6 +69,7 @@ function build(written: ConfigDocument, options: BlueprintOptions, problems: Pro
   const parsers = readParsers(document, table, problems);
   const saturationDetector = readDetector(document, table, problems);
   const flowControl = readFlowControl(document, table, problems);
+  checkReferences(document, table, problems);
   const before = problems.problems.length;
   const dataLayer = readDataLayer(document, table, problems);
   // Where a plugin is missing, so is what it would produce: data is looked at only when all are there.

@@ -24,6 +24,8 @@ export interface PluginSpec {
   readonly type: string;
   readonly parameters: ConfigNode | undefined;
   readonly path: ConfigPath;
+  /** True when an older form stands for it: it joins no default profile. */
+  readonly made: boolean;
   /** True when the entry has mistakes, which are told already. */
   readonly broken: boolean;
 }
@@ -52,6 +54,8 @@ export interface ConfigDocument {
 }
 
 const API_VERSIONS = ["llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"] as const;
+/** Guides that are newer than the recorded stock release write it. */
+const NEWER_API_VERSION = "llm-d.ai/v1";
 const KIND = "EndpointPickerConfig";
 const KEYS = [
   "apiVersion",
@@ -100,7 +104,9 @@ function checkKind(root: ConfigMap, problems: ProblemList): void {
     const node = childOf(root, key);
     if (!node || (node.kind === "scalar" && (node.value === null || node.value === ""))) continue;
     const value = node.kind === "scalar" ? node.value : undefined;
-    if (!(allowed as readonly unknown[]).includes(value)) problems.found(root, [key], allowed.join(" or "));
+    if (key === "apiVersion" && value === NEWER_API_VERSION) {
+      problems.old(node.place, [key], `a newer version than ${API_VERSIONS[0]}, taken as that one`);
+    } else if (!(allowed as readonly unknown[]).includes(value)) problems.found(root, [key], allowed.join(" or "));
     else if (value === API_VERSIONS[1]) problems.warn(node.place, [key], `an older form of ${API_VERSIONS[0]}`);
   }
 }
@@ -110,7 +116,8 @@ function readPlugins(root: ConfigMap, problems: ProblemList): PluginSpec[] {
     const spec = decode(pluginSpec, node, path, problems);
     const type = spec?.type ?? textUnder(node, "type");
     const name = spec?.name ?? textUnder(node, "name");
-    return { name: name || type, type, parameters: childOf(node, "parameters"), path, broken: !spec };
+    const made = node.kind === "map" && node.made === true;
+    return { name: name || type, type, parameters: childOf(node, "parameters"), path, made, broken: !spec };
   });
 }
 

@@ -15,6 +15,8 @@ interface Node {
 export interface ConfigMap extends Node {
   readonly kind: "map";
   readonly entries: readonly ConfigEntry[];
+  /** True for an entry of `plugins` that nobody wrote: an older form stands for it. */
+  readonly made?: true;
 }
 interface ConfigList extends Node {
   readonly kind: "list";

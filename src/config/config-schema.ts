@@ -58,6 +58,10 @@ const band = z.strictObject({
   priority: z.int().default(0),
   maxBytes: quantity.optional(),
   maxRequests: quantity.optional(),
+  defaultRequestTTL: goDurationUs.optional().describe("Time to live in this band; newer releases."),
+  noEndpointRequestTTL: goDurationUs
+    .optional()
+    .describe("Time to live in this band without endpoints; newer releases."),
   fairnessPolicyRef: text,
   orderingPolicyRef: text,
 });

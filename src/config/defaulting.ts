@@ -1,6 +1,7 @@
 import { pluginType } from "../plugins/list.ts";
 import { CORE_METRICS_EXTRACTOR } from "../plugins/signals.ts";
 import type { ConfigDocument, ProfileSpec } from "./config-document.ts";
+import { DEFAULT_POLICIES } from "./flow-control.ts";
 import type { PluginTable } from "./plugin-entry.ts";
 
 const METRICS_DATA_SOURCE = "metrics-data-source";
@@ -17,6 +18,7 @@ export function defaulted(document: ConfigDocument, table: PluginTable): ConfigD
   const profiles = defaultProfiles(document, table);
   if (profiles.length === 1 && table.at("profileHandler").length === 0) table.inject(SINGLE_PROFILE_HANDLER);
   const withPickers = defaultPickers(profiles, table);
+  if (document.gates.flowControl) for (const type of DEFAULT_POLICIES) table.inject(type);
   const parsers = defaultParsers(document, table);
   const detector = document.flowControl.saturationDetector?.pluginRef || UTILIZATION_DETECTOR;
   if (detector === UTILIZATION_DETECTOR) table.inject(UTILIZATION_DETECTOR);
@@ -32,7 +34,8 @@ export function defaulted(document: ConfigDocument, table: PluginTable): ConfigD
 /** No profile at all: one with every filter, scorer and picker that is declared. */
 function defaultProfiles({ profiles }: ConfigDocument, table: PluginTable): readonly ProfileSpec[] {
   if (profiles.length > 0) return profiles;
-  const plugins = table.at("filter", "scorer", "picker").map(({ name }) => ({ pluginRef: name, path: [] }));
+  const declared = table.at("filter", "scorer", "picker").filter(({ made }) => !made);
+  const plugins = declared.map(({ name }) => ({ pluginRef: name, path: [] }));
   return [{ name: "default", plugins, path: ["schedulingProfiles"] }];
 }
 

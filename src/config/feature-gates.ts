@@ -2,6 +2,7 @@ import type { ProblemList } from "./config-error.ts";
 import { hint } from "./config-error.ts";
 import type { ConfigNode } from "./config-node.ts";
 import { describeNode } from "./config-node.ts";
+import { RETIRED_GATES } from "./old-forms/retired-gates.ts";
 
 /** Feature gates with their defaults (stock: cmd/epp/runner). */
 const GATES = { flowControl: false, haPopulateNonLeaderDatastore: true } as const;
@@ -24,7 +25,9 @@ export function readFeatureGates(node: ConfigNode | undefined, problems: Problem
     }
     const [name, ...rest] = item.value.split("=");
     const value = rest.length === 0 ? true : parseBool(rest[0]);
-    if (!Object.hasOwn(GATES, name)) {
+    if (Object.hasOwn(RETIRED_GATES, name)) {
+      problems.old(item.place, path, RETIRED_GATES[name]);
+    } else if (!Object.hasOwn(GATES, name)) {
       const known = Object.keys(GATES);
       problems.at(item.place, path, `found "${name}", expected one of ${known.join(", ")}${hint(name, known)}`);
     } else if (value === undefined) {

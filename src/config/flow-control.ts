@@ -1,3 +1,4 @@
+import type { PluginPoint } from "../core/plugin.ts";
 import type { ConfigDocument } from "./config-document.ts";
 import type { ProblemList } from "./config-error.ts";
 import type { ConfigPath } from "./config-node.ts";
@@ -8,14 +9,17 @@ import { References } from "./references.ts";
 const ORDERING_POLICY = "fcfs-ordering-policy";
 const FAIRNESS_POLICY = "global-strict-fairness-policy";
 const USAGE_LIMIT_POLICY = "static-usage-limit-policy";
-/** Policies that are there whether declared or not. */
-const DEFAULT_POLICIES: readonly string[] = [ORDERING_POLICY, FAIRNESS_POLICY, USAGE_LIMIT_POLICY];
+/** Policies that are there whether declared or not, once the gate is open (stock: gate or not). */
+export const DEFAULT_POLICIES: readonly string[] = [ORDERING_POLICY, FAIRNESS_POLICY, USAGE_LIMIT_POLICY];
 
 /** Limits and policies of one priority; 0 in a limit is the default one. */
 interface BandBlueprint {
   readonly priority: number;
   readonly bytesMax: number;
   readonly requestsMax: number;
+  /** Undefined: that of all bands. */
+  readonly defaultRequestTtlUs: number | undefined;
+  readonly noEndpointRequestTtlUs: number | undefined;
   /** Names of plugins. */
   readonly fairnessPolicy: string;
   readonly orderingPolicy: string;
@@ -47,21 +51,28 @@ export function readFlowControl(
   const { root, gates, flowControl } = document;
   if (!gates.flowControl) return undefined;
   const references = new References(root, table, problems);
-  const policy = (name: string, fallback: string, path: ConfigPath): string => {
-    if (name !== "" && !DEFAULT_POLICIES.includes(name)) references.find(name, path);
+  const policy = (name: string, fallback: string, point: PluginPoint, path: ConfigPath): string => {
+    if (name !== "") references.find(name, path, point);
     return name || fallback;
   };
   const notNegative = (value: number | undefined, path: ConfigPath, unit: string): number | undefined => {
     if (value !== undefined && value < 0) problems.found(root, path, `0 ${unit} or more`);
     return value;
   };
+  const bandTtl = (value: number | undefined, path: ConfigPath): number | undefined => {
+    if (value !== undefined)
+      problems.old(placeOf(root, path), path, "a newer field, which the recorded stock release refuses");
+    return notNegative(value, path, "seconds");
+  };
   const at = (...path: ConfigPath): ConfigPath => ["flowControl", ...path];
   const band = (spec: (typeof flowControl.priorityBands)[number], path: ConfigPath): BandBlueprint => ({
     priority: spec.priority,
     bytesMax: notNegative(spec.maxBytes, [...path, "maxBytes"], "bytes") ?? 0,
     requestsMax: notNegative(spec.maxRequests, [...path, "maxRequests"], "requests") ?? 0,
-    fairnessPolicy: policy(spec.fairnessPolicyRef, FAIRNESS_POLICY, [...path, "fairnessPolicyRef"]),
-    orderingPolicy: policy(spec.orderingPolicyRef, ORDERING_POLICY, [...path, "orderingPolicyRef"]),
+    defaultRequestTtlUs: bandTtl(spec.defaultRequestTTL, [...path, "defaultRequestTTL"]),
+    noEndpointRequestTtlUs: bandTtl(spec.noEndpointRequestTTL, [...path, "noEndpointRequestTTL"]),
+    fairnessPolicy: policy(spec.fairnessPolicyRef, FAIRNESS_POLICY, "fairnessPolicy", [...path, "fairnessPolicyRef"]),
+    orderingPolicy: policy(spec.orderingPolicyRef, ORDERING_POLICY, "orderingPolicy", [...path, "orderingPolicyRef"]),
   });
   const optionalBand = (key: "defaultPriorityBand" | "defaultNegativePriorityBand") =>
     flowControl[key] && band(flowControl[key], at(key));
@@ -77,6 +88,7 @@ export function readFlowControl(
     usageLimitPolicy: policy(
       flowControl.usageLimitPolicyPluginRef,
       USAGE_LIMIT_POLICY,
+      "usageLimitPolicy",
       at("usageLimitPolicyPluginRef"),
     ),
     evicts: flowControl.enableEviction,

@@ -1,15 +1,14 @@
 import type { PluginDefinition, PluginPoint } from "../core/plugin.ts";
-import { UNBUILT_TYPES } from "../plugins/known-types.ts";
 import { pluginType, pluginTypeNames } from "../plugins/list.ts";
 import type { ConfigDocument, PluginSpec } from "./config-document.ts";
-import type { ProblemList } from "./config-error.ts";
-import { hint } from "./config-error.ts";
+import { hint, ProblemList } from "./config-error.ts";
 import type { ConfigMap, ConfigPath } from "./config-node.ts";
 import { placeOf } from "./config-node.ts";
 import { decode } from "./decode.ts";
+import { RETIRED_TYPES } from "./old-forms/retired-types.ts";
 
 /** Older names that the recorded stock release knows, too. */
-const STOCK_ALIASES: readonly string[] = ["tokenizer", "by-label", "by-label-selector"];
+const STOCK_ALIASES: ReadonlySet<string> = new Set(["tokenizer", "by-label", "by-label-selector"]);
 
 /** A plugin of a config: a name, its type, its parameters as the type's schema gave them. */
 export interface PluginEntry {
@@ -18,6 +17,8 @@ export interface PluginEntry {
   readonly params: unknown;
   /** Where the config declares it; undefined when defaulting made it. */
   readonly path: ConfigPath | undefined;
+  /** True when it is declared by an older form that stands for it, not as a plugin. */
+  readonly made?: boolean;
 }
 
 /** The plugins of a config while it is put together: those declared, in order, then those that defaulting makes. */
@@ -71,7 +72,7 @@ export class PluginTable {
   }
 
   #declare(spec: PluginSpec, allowsExperimental: boolean): void {
-    const { name, path } = spec;
+    const { name, path, made } = spec;
     const problem = (key: string, text: string) =>
       this.#problems.at(placeOf(this.#root, [...path, key]), [...path, key], text);
     const definition = this.#typeOf(spec, problem);
@@ -82,7 +83,7 @@ export class PluginTable {
     if (this.has(name) && name !== "") {
       problem("name", `found a second plugin named "${name}", expected each name once`);
     } else if (definition && params !== undefined && !spec.broken) {
-      this.#add({ name, definition, params, path });
+      this.#add({ name, definition, params, path, ...(made && { made }) });
       const where = [...path, "parameters"];
       for (const text of definition.warnings?.(params) ?? [])
         this.#problems.warn(placeOf(this.#root, where), where, text);
@@ -97,15 +98,14 @@ export class PluginTable {
     const definition = pluginType(type);
     if (type === "") {
       if (!broken) problem("type", "found nothing, expected a plugin type");
-    } else if (type in UNBUILT_TYPES) {
-      problem("type", `found "${type}", which this release does not build yet, expected another type`);
+    } else if (Object.hasOwn(RETIRED_TYPES, type)) {
+      problem("type", `found "${type}", ${RETIRED_TYPES[type]}`);
     } else if (!definition) {
-      const known = [...pluginTypeNames(), ...Object.keys(UNBUILT_TYPES)];
-      problem("type", `found "${type}", expected a plugin type that exists${hint(type, known)}`);
+      problem("type", `found "${type}", expected a plugin type that exists${hint(type, pluginTypeNames())}`);
     } else if (definition.type !== type) {
       const where = [...path, "type"];
       const text = `an older name of ${definition.type}`;
-      if (STOCK_ALIASES.includes(type)) this.#problems.warn(placeOf(this.#root, where), where, text);
+      if (STOCK_ALIASES.has(type)) this.#problems.warn(placeOf(this.#root, where), where, text);
       else this.#problems.old(placeOf(this.#root, where), where, text);
     } else if (definition.stability === "deprecated") {
       this.#problems.warn(placeOf(this.#root, [...path, "type"]), [...path, "type"], "a type that will go");
@@ -118,6 +118,12 @@ export class PluginTable {
     const place = placeOf(this.#root, path);
     const node =
       given && !definition.ignoresParams ? parameters : ({ kind: "map", entries: [], place, size: 1 } as const);
-    return decode(definition.params, node, [...path, "parameters"], this.#problems, { foldCase: true });
+    const where = [...path, "parameters"];
+    const parsed = decode(definition.params, node, where, this.#problems, { foldCase: true });
+    if (parsed === undefined || !definition.stockParams) return parsed;
+    const stock = new ProblemList();
+    decode(definition.stockParams, node, where, stock, { foldCase: true });
+    for (const at of stock.problems) this.#problems.old(at.place, [at.path], "what only newer releases take");
+    return parsed;
   }
 }

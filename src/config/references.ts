@@ -1,5 +1,4 @@
 import type { PluginPoint } from "../core/plugin.ts";
-import { UNBUILT_TYPES } from "../plugins/known-types.ts";
 import type { ConfigDocument } from "./config-document.ts";
 import type { ProblemList } from "./config-error.ts";
 import { hint } from "./config-error.ts";
@@ -12,7 +11,11 @@ const POINT_TEXT: Partial<Record<PluginPoint, string>> = {
   saturationDetector: "a saturation detector",
   dataSource: "a data source",
   extractor: "an extractor",
+  decider: "a decider",
   discovery: "an endpoint discovery",
+  fairnessPolicy: "a fairness policy",
+  orderingPolicy: "an ordering policy",
+  usageLimitPolicy: "a usage limit policy",
 };
 
 /** Looks up what references name, with a problem for each that names nothing or the wrong thing. */
@@ -40,13 +43,21 @@ export class References {
 
   #undefined(name: string, path: ConfigPath): void {
     if (name === "") this.#tell(path, "found nothing, expected the name of a plugin");
-    else if (name in UNBUILT_TYPES)
-      this.#tell(path, `found "${name}", which this release does not build yet, expected another`);
     else this.#tell(path, `found "${name}", expected a plugin that is declared${hint(name, this.#table.names())}`);
   }
 
   #tell(path: ConfigPath, text: string): void {
     this.#problems.at(placeOf(this.#root, path), path, text);
+  }
+}
+
+/** Looks up the plugins that others name in their parameters. */
+export function checkReferences(document: ConfigDocument, table: PluginTable, problems: ProblemList): void {
+  const references = new References(document.root, table, problems);
+  for (const { definition, params, path = ["plugins"] } of table.entries) {
+    for (const { name, path: steps, point } of definition.references?.(params) ?? []) {
+      references.find(name, [...path, "parameters", ...steps], point);
+    }
   }
 }
 

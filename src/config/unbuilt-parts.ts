@@ -1,4 +1,4 @@
-import { UNBUILT_TYPES } from "../plugins/known-types.ts";
+import type { PluginPoint } from "../core/plugin.ts";
 import type { ConfigDocument } from "./config-document.ts";
 import type { ConfigProblem } from "./config-error.ts";
 import type { ConfigPath, Place } from "./config-node.ts";
@@ -14,13 +14,17 @@ export interface UnbuiltPart {
   readonly place: Place;
 }
 
+/** What defaulting makes for flow control stands for nothing by itself: the feature gate is named. */
+const POLICY_POINTS: ReadonlySet<PluginPoint> = new Set(["fairnessPolicy", "orderingPolicy", "usageLimitPolicy"]);
+
 /** All that a config asks for and nothing here runs. The list shrinks to nothing as parts are built. */
 export function unbuiltParts({ root, gates, dataLayer }: ConfigDocument, plugins: readonly PluginEntry[]) {
   const parts: UnbuiltPart[] = [];
   const add = (what: string, path: ConfigPath) =>
     parts.push({ what, where: pathText(path), place: placeOf(root, path) });
   for (const { name, definition, path } of plugins) {
-    if (!(definition.type in UNBUILT_TYPES)) continue;
+    if (definition.isBuilt !== false || (!path && definition.points.some((point) => POLICY_POINTS.has(point))))
+      continue;
     const made = path ? "" : `, which the config needs as ${name}`;
     add(`plugin type ${definition.type}${made}`, path ? [...path, "type"] : ["plugins"]);
   }
