@@ -55,8 +55,8 @@ export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan
 function makePlugins({ plugins }: Blueprint, { endpoints, seed, limits }: PlanContext): Map<string, PluginInstance> {
   const made = new Map<string, PluginInstance>();
   const referencesOf = ({ definition, params }: PluginEntry) => {
-    const names = definition.references?.(params) ?? [];
-    return names.length === 0 ? [] : plugins.filter(({ name }) => names.includes(name));
+    const references = definition.references?.(params) ?? [];
+    return plugins.filter(({ name }) => references.some((reference) => reference.name === name));
   };
   for (const { name, definition, params } of topologicalOrder(plugins, referencesOf).order ?? plugins) {
     const plugin = (other: string) => made.get(other);

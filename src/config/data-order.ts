@@ -9,6 +9,8 @@ import { topologicalOrder } from "./topological-order.ts";
 /** Who gives a kind of data when nobody is declared to (`spec/plugins.md` 1.3): under its type as its name. */
 const DEFAULT_PRODUCERS: Readonly<Record<string, string>> = {
   InFlightLoad: "inflight-load-producer",
+  LatencyPredictionInfo: "predicted-latency-producer",
+  MultiModalEncoderCacheMatchInfo: "mm-embeddings-cache-producer",
   PrefixCacheMatchInfo: "approx-prefix-cache-producer",
   TokenizedPrompt: "token-producer",
 };

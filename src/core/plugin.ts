@@ -174,7 +174,23 @@ export type PluginPoint =
   | "parser"
   | "dataSource"
   | "extractor"
-  | "discovery";
+  | "discovery"
+  | "decider"
+  | "fairnessPolicy"
+  | "orderingPolicy"
+  | "usageLimitPolicy"
+  | "evictionPolicy"
+  /** Hooks around a request's life alone: headers, the pick, the response. */
+  | "requestControl";
+
+/** A plugin that another one names in its parameters. */
+export interface PluginReference {
+  /** Where under `parameters` the name stands. */
+  readonly path: readonly string[];
+  readonly name: string;
+  /** What it has to be. */
+  readonly point: PluginPoint;
+}
 
 /** A plugin type: what a config can name. One file a type, one line in the list. */
 export interface PluginDefinition<P = unknown> {
@@ -184,7 +200,13 @@ export interface PluginDefinition<P = unknown> {
   readonly aliases?: readonly string[];
   /** Alpha types need --allow-experimental-plugins. Default beta. */
   readonly stability?: Stability;
+  /** What a deprecated type gives way to. */
+  readonly replacedBy?: string;
+  /** False for a type that is known and cannot be made yet: a config with it is planned, and not served with. */
+  readonly isBuilt?: false;
   readonly params: z.ZodType<P>;
+  /** Where `params` takes more than the recorded stock release does: what that one takes. */
+  readonly stockParams?: z.ZodType;
   /** True for types that ignore whatever stands under `parameters`, as stock. */
   readonly ignoresParams?: boolean;
   /** What a reader of the config should know of these parameters: that one has no effect, is old, is raised. */
@@ -192,7 +214,7 @@ export interface PluginDefinition<P = unknown> {
   /** Request headers that it reads, lower case. */
   readonly headerNames?: (params: P) => readonly string[];
   readonly data?: (params: P, name: string) => PluginData;
-  /** Names of plugins that must be made before it. */
-  readonly references?: (params: P) => readonly string[];
+  /** Plugins that must be there and are made before it. */
+  readonly references?: (params: P) => readonly PluginReference[];
   readonly create: (params: P, context: PluginContext) => PluginInstance;
 }

@@ -21,8 +21,9 @@ import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
 import { queueScorer } from "./scorers/queue-scorer.ts";
 import { runningRequestsSizeScorer } from "./scorers/running-requests-size-scorer.ts";
 import { tokenLoadScorer } from "./scorers/token-load-scorer.ts";
+import { UNBUILT } from "./unbuilt/list.ts";
 
-/** Every plugin type that a config can name: one line each. */
+/** Every plugin type that is built: one line each. */
 export const PLUGINS: readonly PluginDefinition[] = [
   activeRequestScorer,
   kvCacheUtilizationScorer,
@@ -48,10 +49,10 @@ export const PLUGINS: readonly PluginDefinition[] = [
 ];
 
 const byName = new Map(
-  PLUGINS.flatMap((plugin) => [plugin.type, ...(plugin.aliases ?? [])].map((name) => [name, plugin])),
+  [...PLUGINS, ...UNBUILT].flatMap((plugin) => [plugin.type, ...(plugin.aliases ?? [])].map((name) => [name, plugin])),
 );
 
-/** The plugin type of a name or of an older one; undefined when there is none. */
+/** The plugin type of a name or of an older one, built or only known (`isBuilt`); undefined when there is none. */
 export const pluginType = (name: string): PluginDefinition | undefined => byName.get(name);
 
 /** All names that `pluginType` knows. */

@@ -1,36 +1,8 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { defineDataLayerType } from "../define.ts";
-import { goDurationUs } from "../params.ts";
+import { httpSourceParams } from "./http-source-params.ts";
 
-const params = z
-  .strictObject({
-    scheme: z.enum(["http", "https"]).default("http").describe("Protocol of the metrics pages."),
-    path: z.string().default("/metrics").describe("Path of the metrics pages."),
-    port: z
-      .int()
-      .min(1)
-      .max(65_535)
-      .optional()
-      .describe("Port of the metrics pages; default: the endpoint's own. Not for pools of several ports."),
-    insecureSkipVerify: z.boolean().default(true).describe("Whether https certificates go unchecked."),
-    caCertPath: z
-      .string()
-      .default("")
-      .describe("PEM file of authorities that sign the pods' certificates; \"\" for the system's."),
-    clientCertPath: z.string().default("").describe("PEM file of a certificate to show to the pods."),
-    clientKeyPath: z.string().default("").describe("PEM file of its key."),
-    interval: z
-      .literal("")
-      .transform(() => 0)
-      .or(goDurationUs)
-      .default(0)
-      .describe('Time between scrapes, rounded to --refresh-metrics-interval; "" for each of its ticks.'),
-  })
-  .superRefine(({ clientCertPath, clientKeyPath }, context) => {
-    if ((clientCertPath === "") === (clientKeyPath === "")) return;
-    const path = [clientCertPath === "" ? "clientCertPath" : "clientKeyPath"];
-    context.addIssue({ code: "custom", path, message: "a file, since clientCertPath and clientKeyPath go together" });
-  });
+const params = httpSourceParams({ scheme: "http", path: "/metrics", insecureSkipVerify: true });
 
 /** Parameters; `interval` in microseconds, 0 for each tick. */
 export type MetricsDataSourceParams = z.infer<typeof params>;

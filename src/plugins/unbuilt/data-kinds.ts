@@ -1,0 +1,18 @@
+import type { DataKey } from "../../core/data-key.ts";
+import { dataKey } from "../../core/data-key.ts";
+
+/** Keys of data that no built plugin gives or takes yet; their values get a type when one does (`spec/plugins.md` 11). */
+
+export const PREDICTED_LATENCY_PRODUCER = "predicted-latency-producer";
+export const MM_EMBEDDINGS_CACHE_PRODUCER = "mm-embeddings-cache-producer";
+export const TOPOLOGY_EXTRACTOR = "topology-extractor";
+
+export const latencyKey = (producer: string): DataKey<unknown> => dataKey("LatencyPredictionInfo", producer);
+
+export const encoderCacheKey = (producer: string): DataKey<unknown> =>
+  dataKey("MultiModalEncoderCacheMatchInfo", producer);
+
+export const topologyKey = (extractor: string): DataKey<unknown> => dataKey("Topology", extractor);
+
+/** An attribute of an endpoint, or of a request, that a config names. */
+export const attributeKey = (attribute: string, producer: string): DataKey<unknown> => dataKey(attribute, producer);

@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { inflightLoadKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import { int, producerName } from "../params.ts";
+import { approxPrefixCacheProducer } from "../producers/approx-prefix-cache-producer.ts";
+import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
+import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
+import {
+  attributeKey,
+  encoderCacheKey,
+  latencyKey,
+  MM_EMBEDDINGS_CACHE_PRODUCER,
+  PREDICTED_LATENCY_PRODUCER,
+} from "./data-kinds.ts";
+import { defineUnbuilt } from "./define-unbuilt.ts";
+import { headerName, textOr, wordOrFirst } from "./shared-params.ts";
+
+const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
+const CACHE_MIB = 4096;
+const FIVE_MINUTES_NS = 300_000_000_000;
+
+// 6.1: as its single-cluster twin.
+const multiclusterApprox = defineUnbuilt({
+  ...approxPrefixCacheProducer,
+  type: "multicluster-approx-prefix-cache-producer",
+  stability: "alpha",
+});
+
+/** -1 for no limit, or a number from 1. */
+const limit = int.refine((value) => value === -1 || value >= 1, "-1, or 1 or more");
+
+const burstParams = z
+  .strictObject({
+    windowDurationMs: int.min(1).max(10_000).default(100).describe("How long requests wait to be placed together."),
+    maxPerReplica: limit.default(-1).describe("Most requests of a window on an endpoint; -1 = any number."),
+    blockSizeTokens: int.min(1).default(64).describe("Tokens of a block."),
+    maxPrefixTokensToMatch: int.min(0).default(0).describe("Most tokens to compare; 0 = 2048 blocks."),
+    minColocateBlocks: int.min(0).default(0).describe("Equal blocks from which single requests are placed together."),
+    maxBatchSize: limit.default(1000).describe("Most requests of a window; -1 = any number."),
+    balanceBy: wordOrFirst("requests", "tokens").describe("What is shared out evenly."),
+  })
+  .refine(({ maxPrefixTokensToMatch: tokens, blockSizeTokens }) => tokens === 0 || tokens >= blockSizeTokens, {
+    path: ["maxPrefixTokensToMatch"],
+    message: "0, or at least blockSizeTokens",
+  });
+
+// 6.2
+const burst = defineUnbuilt({
+  type: "burst-prefix-cache-producer",
+  points: ["producer", "requestControl"],
+  stability: "alpha",
+  params: burstParams,
+  data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [prefixMatchKey(name)] }),
+});
+
+// 6.7
+const mmEmbeddingsCache = defineUnbuilt({
+  type: MM_EMBEDDINGS_CACHE_PRODUCER,
+  points: ["producer", "extractor", "requestControl"],
+  params: z.strictObject({
+    cacheSizeInMBPerServer: int
+      .default(CACHE_MIB)
+      .transform((size) => (size > 0 ? size : CACHE_MIB))
+      .describe("MiB of an endpoint's cache of embeddings; 0 and below mean the default."),
+  }),
+  data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [encoderCacheKey(name)] }),
+});
+
+// 6.8
+const sessionId = defineUnbuilt({
+  type: "session-id-producer",
+  points: ["producer"],
+  params: z
+    .strictObject({
+      headerName: headerName.default("").describe("Request header with the session's id."),
+      cookieName: z.string().default("").describe("Cookie with the session's id."),
+    })
+    .refine(({ headerName: header, cookieName }) => (header === "") !== (cookieName === ""), {
+      path: ["headerName"],
+      message: "a name, or one in cookieName: one of them",
+    }),
+  headerNames: ({ headerName: header }) => [header || "cookie"],
+  data: (_params, name) => ({ produces: [attributeKey("SessionIDDataKey", name)] }),
+});
+
+// 6.9
+const p2pSource = defineUnbuilt({
+  type: "p2p-source-producer",
+  points: ["producer", "requestControl"],
+  stability: "alpha",
+  params: z.strictObject({
+    prefixMatchInfoProducerName: producerName(APPROX_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
+    minCachedTokenDelta: int.min(1).default(1).describe("More cached tokens from which a peer is worth asking."),
+    prefillProfileName: textOr("prefill").describe("Profile whose pick computes the prompt."),
+  }),
+  data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
+});
+
+// 6.10
+const predictedLatency = defineUnbuilt({
+  type: PREDICTED_LATENCY_PRODUCER,
+  points: ["producer", "requestControl"],
+  params: z.strictObject({
+    samplingMean: z.number().default(1000).describe("Ignored; of older releases."),
+    maxDecodeTokenSamplesForPrediction: int.default(0).describe("Ignored; of older releases."),
+    sloBufferFactor: z.number().gt(0).default(1).describe("Share of the time for a token that is planned with."),
+    contextTTL: int.default(FIVE_MINUTES_NS).describe("Nanoseconds that a request is remembered."),
+    streamingMode: z.boolean().default(false).describe("Learns from the first chunk, not from the end."),
+    endpointRoleLabel: z.string().default("").describe("Label with the role of endpoints."),
+    predictInProduce: z.boolean().default(true).describe("Predicts before scheduling."),
+    prefixMatchInfoProducerName: producerName(APPROX_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
+    inFlightLoadProducerName: producerName(INFLIGHT_LOAD_PRODUCER).describe("Who counts tokens in flight."),
+    useEncoderCacheFeatures: z.boolean().default(false).describe("Predicts by cached embeddings, too."),
+    encoderCacheMatchInfoProducerName: producerName(MM_EMBEDDINGS_CACHE_PRODUCER).describe("Who tells of them."),
+  }),
+  headerNames: () => ["x-llm-d-slo-ttft-ms", "x-llm-d-slo-tpot-ms", "x-slo-ttft-ms", "x-slo-tpot-ms"],
+  data: (params, name) => ({
+    requires: [
+      prefixMatchKey(params.prefixMatchInfoProducerName),
+      inflightLoadKey(params.inFlightLoadProducerName),
+      ...(params.useEncoderCacheFeatures ? [encoderCacheKey(params.encoderCacheMatchInfoProducerName)] : []),
+    ],
+    produces: [latencyKey(name)],
+  }),
+});
+
+export const UNBUILT_PRODUCERS = [multiclusterApprox, burst, mmEmbeddingsCache, sessionId, p2pSource, predictedLatency];

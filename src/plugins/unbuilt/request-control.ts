@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { noParams, producerName } from "../params.ts";
+import { celText } from "./cel-text.ts";
+import { latencyKey, PREDICTED_LATENCY_PRODUCER } from "./data-kinds.ts";
+import { defineUnbuilt } from "./define-unbuilt.ts";
+import { headerName, textOr } from "./shared-params.ts";
+
+const headerSelector = z.strictObject({
+  name: z.string().default("").describe("Name of the selector."),
+  headerName: headerName
+    .refine((name) => name !== "", "the name of a header")
+    .describe("Header with the wanted value."),
+  labelKey: z.string().min(1, "the name of a label").describe("Label that it is compared with."),
+  mode: z.enum(["strict", "prefer"]).describe("strict drops the other endpoints."),
+});
+
+const revisionGating = z
+  .strictObject({
+    revisionLabelKey: textOr("disaggregatedset.x-k8s.io/revision").describe("Label with an endpoint's revision."),
+    roleLabelKey: textOr("disaggregatedset.x-k8s.io/role").describe("Label with an endpoint's role."),
+    mode: z.enum(["sum", "max-role", "disabled"]).describe("What a revision's share is measured by."),
+    requireRoles: z
+      .strictObject({ values: z.array(z.string().min(1)).default([]).describe("Names of roles.") })
+      .prefault({})
+      .describe("Roles that a revision must have."),
+  })
+  .refine(({ mode, requireRoles }) => mode === "disabled" || requireRoles.values.length > 0, {
+    path: ["requireRoles", "values"],
+    message: "at least one role, as mode is not disabled",
+  });
+
+// 9.1
+const rolloutScreener = defineUnbuilt({
+  type: "disaggregatedset-rollout-screener",
+  points: ["screener", "requestControl"],
+  stability: "alpha",
+  params: z.strictObject({
+    scope: z
+      .strictObject({ labelSelector: z.string().min(1, "a label selector").describe("Pods that count.") })
+      .describe("Which pods are looked at."),
+    headerSelectors: z.array(headerSelector).default([]).describe("Headers by which requests choose."),
+    revisionGating: revisionGating.describe("Which revisions take requests."),
+  }),
+  headerNames: ({ headerSelectors }) => headerSelectors.map(({ headerName: name }) => name),
+});
+
+const positive = z.number().gt(0);
+
+// 9.2
+const probabilisticAdmitter = defineUnbuilt({
+  type: "probabilistic-admitter",
+  points: ["admitter"],
+  params: z.strictObject({
+    queueDepthThreshold: positive.default(5).describe("Waiting requests at which an endpoint is full."),
+    kvCacheUtilThreshold: positive.default(0.8).describe("KV cache use at which an endpoint is full."),
+    power: positive.default(5).describe("Exponent of the saturation."),
+    k: positive.default(300).describe("Factor of the power: the chance to refuse a sheddable request."),
+  }),
+});
+
+const latencySloAdmitter = defineUnbuilt({
+  type: "latency-slo-admitter",
+  points: ["admitter"],
+  params: z.strictObject({
+    latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
+  }),
+  headerNames: () => ["x-llm-d-slo-ttft-ms", "x-llm-d-slo-tpot-ms", "x-slo-ttft-ms", "x-slo-tpot-ms"],
+  data: ({ latencyPredictionInfoProducerName }) => ({ requires: [latencyKey(latencyPredictionInfoProducerName)] }),
+});
+
+const SESSION_HEADERS = ["x-claude-code-session-id", "x-session-affinity", "session-id", "session_id"];
+
+// 9.3
+const agentIdentity = defineUnbuilt({
+  type: "agent-identity",
+  points: ["requestControl"],
+  stability: "alpha",
+  params: z.strictObject({
+    additionalSessionHeaders: z
+      .array(headerName)
+      .default([])
+      .describe("Headers that are looked at before the known ones."),
+  }),
+  headerNames: ({ additionalSessionHeaders }) => [...additionalSessionHeaders, ...SESSION_HEADERS],
+});
+
+const attribute = z.strictObject({
+  key: z
+    .strictObject({
+      namespace: textOr("envoy.lb").describe("Namespace of the dynamic metadata."),
+      name: z.string().min(1, "the name of the value").describe("Name of the value."),
+    })
+    .describe("Where Envoy finds the value."),
+  expression: celText
+    .refine((text) => text.trim() !== "", "a CEL expression")
+    .describe("CEL over `usage`: a whole number."),
+  condition: celText.default("").describe("CEL over `usage`: whether the value is told."),
+});
+
+// 9.4
+const attributeReporter = defineUnbuilt({
+  type: "request-attribute-reporter",
+  points: ["requestControl"],
+  params: z.strictObject({
+    attributes: z
+      .array(attribute)
+      .refine((attributes) => attributes.length === 1, "exactly one attribute")
+      .describe("What is told to Envoy when a response ends."),
+  }),
+});
+
+// 9.5: of the Gateway API's conformance tests.
+const servedVerifier = defineUnbuilt({
+  type: "destination-endpoint-served-verifier",
+  points: ["requestControl"],
+  params: noParams,
+  ignoresParams: true,
+});
+
+export const UNBUILT_REQUEST_CONTROL = [
+  rolloutScreener,
+  probabilisticAdmitter,
+  latencySloAdmitter,
+  agentIdentity,
+  attributeReporter,
+  servedVerifier,
+];

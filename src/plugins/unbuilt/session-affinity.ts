@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { int } from "../params.ts";
+import { attributeKey } from "./data-kinds.ts";
+import { defineUnbuilt } from "./define-unbuilt.ts";
+import { headerName, wordOrFirst } from "./shared-params.ts";
+
+const SESSION_ID_PRODUCER = "session-id-producer";
+
+const source = z
+  .strictObject({
+    header: headerName.default("").describe("Request header with the session's id."),
+    attribute: z.string().default("").describe("Request attribute with the session's id."),
+    producer: z.string().default("").describe("Who brings the attribute."),
+  })
+  .refine(({ header, attribute }) => (header === "") !== (attribute === ""), "a header or an attribute: one of them");
+
+const seconds = (fallback: number) =>
+  int
+    .min(0)
+    .default(fallback)
+    .transform((value) => value || fallback);
+
+const params = z.strictObject({
+  strategy: wordOrFirst("encoded_endpoint_header", "session_id").describe(
+    "Whether the client shows the endpoint that it had, or the picker remembers it by the session's id.",
+  ),
+  encodedEndpointHeaderConfig: z
+    .strictObject({ header: headerName.default("x-session-token").describe("Header with the encoded endpoint.") })
+    .prefault({})
+    .describe("For encoded_endpoint_header."),
+  sessionIdConfig: z
+    .strictObject({
+      sources: z
+        .array(source)
+        .default([])
+        .transform((sources) =>
+          sources.length > 0 ? sources : [{ header: "x-session-id", attribute: "", producer: "" }],
+        )
+        .describe("Where the session's id stands, the first that is there; default header x-session-id."),
+      evictionTtlSeconds: seconds(300).describe("Idle time after which a session is forgotten; 0 is the default."),
+      evictionSweepSeconds: seconds(10).describe("Time between two looks for such sessions; 0 is the default."),
+    })
+    .prefault({})
+    .describe("For session_id."),
+  profileName: z.string().default("").describe('Profile whose pick the session is bound to; "" is the primary one.'),
+});
+
+/** 2.12: the same parameters as a scorer and as a filter. */
+const sessionAffinity = (type: string, point: "scorer" | "filter") =>
+  defineUnbuilt({
+    type,
+    points: [point, "requestControl"],
+    stability: "alpha",
+    params,
+    headerNames: ({ strategy, encodedEndpointHeaderConfig, sessionIdConfig }) =>
+      strategy === "session_id"
+        ? sessionIdConfig.sources.flatMap(({ header }) => header || [])
+        : [encodedEndpointHeaderConfig.header],
+    data: ({ strategy, sessionIdConfig }) => ({
+      wants: sessionIdConfig.sources.flatMap(({ attribute, producer }) =>
+        strategy === "session_id" && attribute !== "" ? attributeKey(attribute, producer || SESSION_ID_PRODUCER) : [],
+      ),
+    }),
+  });
+
+export const UNBUILT_SESSION_AFFINITY = [
+  sessionAffinity("session-affinity-scorer", "scorer"),
+  sessionAffinity("session-affinity-filter", "filter"),
+  sessionAffinity("multicluster-session-affinity-filter", "filter"),
+];
