@@ -205,7 +205,7 @@ parser: {pluginRef: passthrough-parser}`,
     [
       "parameters of newer releases",
       "plugins: [{type: program-aware-fairness, parameters: {strategy: turn-priority}}]",
-      "1:65: plugins[0].parameters.strategy: FOUND what only newer releases take",
+      "1:65: plugins[0].parameters.strategy: FOUND what only other releases take",
     ],
     [
       "a time to live for a band",

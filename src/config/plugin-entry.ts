@@ -108,7 +108,9 @@ export class PluginTable {
       if (STOCK_ALIASES.has(type)) this.#problems.warn(placeOf(this.#root, where), where, text);
       else this.#problems.old(placeOf(this.#root, where), where, text);
     } else if (definition.stability === "deprecated") {
-      this.#problems.warn(placeOf(this.#root, [...path, "type"]), [...path, "type"], "a type that will go");
+      const where = [...path, "type"];
+      const text = definition.replacedBy ? `a type that gives way to ${definition.replacedBy}` : "a type that will go";
+      this.#problems.warn(placeOf(this.#root, where), where, text);
     }
     return definition;
   }
@@ -123,7 +125,7 @@ export class PluginTable {
     if (parsed === undefined || !definition.stockParams) return parsed;
     const stock = new ProblemList();
     decode(definition.stockParams, node, where, stock, { foldCase: true });
-    for (const at of stock.problems) this.#problems.old(at.place, [at.path], "what only newer releases take");
+    for (const at of stock.problems) this.#problems.old(at.place, [at.path], "what only other releases take");
     return parsed;
   }
 }

@@ -22,7 +22,10 @@ export function unbuiltParts({ root, gates, dataLayer }: ConfigDocument, plugins
   const parts: UnbuiltPart[] = [];
   const add = (what: string, path: ConfigPath) =>
     parts.push({ what, where: pathText(path), place: placeOf(root, path) });
-  for (const { name, definition, path } of plugins) {
+  for (const { name, definition, params, path } of plugins) {
+    for (const key of definition.unbuiltParams?.(params) ?? []) {
+      add(`parameter ${key} of ${name}`, [...(path ?? ["plugins"]), "parameters", key]);
+    }
     if (definition.isBuilt !== false || (!path && definition.points.some((point) => POLICY_POINTS.has(point))))
       continue;
     const made = path ? "" : `, which the config needs as ${name}`;

@@ -209,6 +209,8 @@ export interface PluginDefinition<P = unknown> {
   readonly stockParams?: z.ZodType;
   /** True for types that ignore whatever stands under `parameters`, as stock. */
   readonly ignoresParams?: boolean;
+  /** Parameters, by their key, that ask a built type for what it cannot do yet: nothing serves with them either. */
+  readonly unbuiltParams?: (params: P) => readonly string[];
   /** What a reader of the config should know of these parameters: that one has no effect, is old, is raised. */
   readonly warnings?: (params: P) => readonly string[];
   /** Request headers that it reads, lower case. */

@@ -1,26 +1,50 @@
 import { z } from "zod";
 import { tokenizedPromptKey } from "../../core/data-key.ts";
 import { defineProducer } from "../define.ts";
+import { goDurationUs } from "../params.ts";
 import { estimateParams } from "./estimate-params.ts";
 
 export const TOKEN_PRODUCER = "token-producer";
 
-const NOT_BUILT = "nothing: only the estimate backend is built in this release";
+const timeout = (text: string) =>
+  goDurationUs
+    .refine((us) => us > 0, "a duration above 0")
+    .optional()
+    .describe(`Most time for ${text}.`);
 
-const params = z.strictObject({
-  modelName: z.string().default("").describe("Model whose tokeniser is used; the estimate needs none."),
+const backends = {
   estimate: estimateParams.optional().describe("Counts 4 bytes as a token; the default backend."),
   vllm: z
-    .unknown()
-    .refine(() => false, NOT_BUILT)
+    .strictObject({
+      url: z.string().default("http://localhost:8000").describe("Where the server is."),
+      timeout: timeout("a prompt; 5s"),
+      mmTimeout: timeout("a prompt with pictures, sounds or films; 30s"),
+    })
     .optional()
     .describe("Tokenises at a vLLM server: not built yet."),
   udsTokenizerConfig: z
-    .unknown()
-    .refine(() => false, NOT_BUILT)
+    .strictObject({
+      socketFile: z.string().default("").describe("Unix socket of the side-car."),
+      useTCP: z.boolean().default(false).describe("The address is of TCP."),
+      modelTokenizerMap: z.record(z.string(), z.string()).default({}).describe("Tokenisers by model."),
+    })
     .optional()
-    .describe("Side-car tokeniser: not built yet."),
-});
+    .describe("Tokenises at a side-car: not built yet, and old."),
+};
+
+const params = z
+  .strictObject({
+    modelName: z.string().default("").describe("Model whose tokeniser is used; the estimate needs none."),
+    ...backends,
+  })
+  .superRefine((given, context) => {
+    const named = (Object.keys(backends) as (keyof typeof backends)[]).filter((key) => given[key] !== undefined);
+    const issue = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
+    if (named.length > 1) issue(named[1], `one backend, and ${named[0]} is one`);
+    else if (named.length === 1 && named[0] !== "estimate" && given.modelName === "") {
+      issue("modelName", `the name of the model, as the backend is ${named[0]}`);
+    }
+  });
 
 /**
  * Tells other plugins that the prompt was tokenised, and to how many tokens.
@@ -35,6 +59,10 @@ export const tokenProducer = defineProducer({
   params,
   warnings: ({ estimate }) =>
     estimate ? ["estimate has no effect yet: pictures, sounds and films count by the default settings"] : [],
+  unbuiltParams: ({ vllm, udsTokenizerConfig }) => [
+    ...(vllm ? ["vllm"] : []),
+    ...(udsTokenizerConfig ? ["udsTokenizerConfig"] : []),
+  ],
   data: (_params, name) => ({ produces: [tokenizedPromptKey(name)] }),
   create: (_params, { name }) => {
     const key = tokenizedPromptKey(name);

@@ -89,35 +89,39 @@ const producer = defineUnbuilt({
   }),
 });
 
-const tokenizersPoolConfig = z
-  .strictObject({
-    modelName: z.string().default("").describe("Model whose tokeniser is used."),
-    workersCount: int.optional().describe("Workers."),
-    uds: z
-      .strictObject({
-        socketFile: z.string().default("").describe("Unix socket of the side-car tokeniser."),
-        useTCP: z.boolean().default(false).describe("The address is of TCP."),
-        modelTokenizerMap: z.record(z.string(), z.string()).default({}).describe("Tokenisers by model."),
-      })
+const tokenizersPoolConfig = z.strictObject({
+  modelName: z.string().default("").describe("Model whose tokeniser is used."),
+  workersCount: int.optional().describe("Workers."),
+  uds: z
+    .strictObject({
+      socketFile: z.string().default("").describe("Unix socket of the side-car tokeniser."),
+      useTCP: z.boolean().default(false).describe("The address is of TCP."),
+      modelTokenizerMap: z.record(z.string(), z.string()).default({}).describe("Tokenisers by model."),
+    })
+    .optional()
+    .describe("The side-car tokeniser; older releases had one of their own, too."),
+});
+
+const scorerParams = (pool: z.ZodType<z.infer<typeof tokenizersPoolConfig>>) =>
+  z.strictObject({
+    ...shared,
+    indexerConfig: z
+      .strictObject({ ...indexerFields, tokenizersPoolConfig: pool.optional().describe("Tokenises itself.") })
       .optional()
-      .describe("The side-car tokeniser; needed."),
-  })
-  .refine(({ uds }) => uds !== undefined, { path: ["uds"], message: "the side-car tokeniser's settings" });
+      .describe("The index of blocks."),
+  });
 
 // 2.6: a producer and a scorer in one.
 const scorer = defineUnbuilt({
   type: "precise-prefix-cache-scorer",
   points: ["scorer", "producer", "extractor", "requestControl"],
-  params: z.strictObject({
-    ...shared,
-    indexerConfig: z
-      .strictObject({
-        ...indexerFields,
-        tokenizersPoolConfig: tokenizersPoolConfig.optional().describe("Tokenises itself."),
-      })
-      .optional()
-      .describe("The index of blocks."),
-  }),
+  params: scorerParams(tokenizersPoolConfig),
+  stockParams: scorerParams(
+    tokenizersPoolConfig.refine(({ uds }) => uds !== undefined, {
+      path: ["uds"],
+      message: "the side-car tokeniser's settings",
+    }),
+  ),
   data: (_params, name) => ({
     wants: [tokenizedPromptKey(TOKEN_PRODUCER)],
     produces: [prefixMatchKey(name)],
