@@ -405,6 +405,13 @@ dataLayer: {peerDiscovery: {pluginRef: queue-scorer}, crossReplicaSyncerPluginRe
     ]);
   });
 
+  it("are parameters of a built type, too", () => {
+    const text = "plugins: [{type: token-producer, parameters: {modelName: m, vllm: {}}}]";
+    expect(plan(text).unbuilt).toMatchObject([
+      { what: "parameter vllm of token-producer", where: "plugins[0].parameters.vllm", place: { line: 1, column: 67 } },
+    ]);
+  });
+
   it("are none behind a closed gate", () => {
     const { unbuilt, flowControl } = plan(
       "featureGates: [flowControl, flowControl=false]\nflowControl: {maxBytes: -1}",

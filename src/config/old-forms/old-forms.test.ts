@@ -131,9 +131,11 @@ flowControl: {saturationDetector: {pluginRef: d}}`,
   ],
   [
     "cache_tracking",
-    plugins("{type: prefix-cache-scorer, parameters: {mode: cache_tracking, kvEventsConfig: {}}}"),
+    plugins(
+      "{type: prefix-cache-scorer, parameters: {mode: cache_tracking, kvEventsConfig: {}, blockSize: 64, autoTune: false}}",
+    ),
     plugins("{type: precise-prefix-cache-scorer, parameters: {kvEventsConfig: {}}, name: prefix-cache-scorer}"),
-    "1:58 plugins[0].parameters.mode: an older parameter: today the type precise-prefix-cache-scorer",
+    "1:58 plugins[0].parameters.mode: an older parameter: today the type precise-prefix-cache-scorer, where blockSize, autoTune have no effect",
   ],
   [
     "the token processor within the indexer",

@@ -2,6 +2,7 @@ import type { ConfigMap, ConfigPath } from "../config-node.ts";
 import { childOf } from "../config-node.ts";
 import type { ProblemList } from "../config-error.ts";
 import { inPlace, mapUnder, ofPlugins, textUnder, withEntry, withoutEntry } from "./old-form.ts";
+import { INDEX_KEYS } from "./prefix-index-parameters.ts";
 
 const PRECISE_SCORER = "precise-prefix-cache-scorer";
 const PRECISE_PRODUCER = "precise-prefix-cache-producer";
@@ -12,10 +13,12 @@ export const cacheTrackingMode = ofPlugins(["prefix-cache-scorer"], (plugin, pat
   const mode = childOf(parameters, "mode");
   if (parameters?.kind !== "map" || !mode) return plugin;
   const tracks = mode.kind === "scalar" && mode.value === "cache_tracking";
-  const meaning = tracks ? `today the type ${PRECISE_SCORER}` : "prefix-cache-scorer estimates without it";
+  const idle = parameters.entries.filter(({ key }) => INDEX_KEYS.includes(key)).map(({ key }) => key);
+  const without = idle.length > 0 ? `, where ${idle.join(", ")} ${idle.length > 1 ? "have" : "has"} no effect` : "";
+  const meaning = tracks ? `today the type ${PRECISE_SCORER}${without}` : "prefix-cache-scorer estimates without it";
   problems.old(mode.place, [...path, "parameters", "mode"], `an older parameter: ${meaning}`);
-  const rest = inPlace(plugin, "parameters", withoutEntry(parameters, "mode"));
-  if (!tracks) return rest;
+  if (!tracks) return inPlace(plugin, "parameters", withoutEntry(parameters, "mode"));
+  const rest = inPlace(plugin, "parameters", withoutEntry(parameters, "mode", ...INDEX_KEYS));
   const type = childOf(plugin, "type")!;
   const retyped = inPlace(rest, "type", { kind: "scalar", value: PRECISE_SCORER, place: type.place, size: 1 });
   return textUnder(plugin, "name") === "" ? withEntry(retyped, "name", type) : retyped;

@@ -20,7 +20,8 @@ const PRODUCER = "approx-prefix-cache-producer";
 const PRODUCER_NAME = "prefixMatchInfoProducerName";
 /** Characters that count as a token. */
 const CHARS_PER_TOKEN = 4;
-const INDEX_KEYS = [
+/** Parameters of the index that prefix-cache-scorer once held. */
+export const INDEX_KEYS: readonly string[] = [
   "autoTune",
   "blockSize",
   "blockSizeTokens",

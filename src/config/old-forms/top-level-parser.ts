@@ -6,9 +6,10 @@ import { mapUnder, withEntry, withoutEntry } from "./old-form.ts";
 export const topLevelParser: OldForm = (root, problems) => {
   const old = childOf(root, "parser");
   const requestHandler = mapUnder(root, "requestHandler");
-  if (!old || !requestHandler) return root;
+  if (!old) return root;
   problems.warn(old.place, ["parser"], "an older form of requestHandler.parsers");
   const rest = withoutEntry(root, "parser");
+  if (!requestHandler) return rest;
   const parsers = childOf(requestHandler, "parsers");
   if (parsers?.kind === "list" && parsers.items.length > 0) return rest;
   const { place, size } = old;
