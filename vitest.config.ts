@@ -14,7 +14,13 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { test: { name: "golden", include: ["test/golden/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "golden",
+          include: ["test/golden/**/*.test.ts", "test/corpus/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "e2e",
