@@ -33,6 +33,7 @@ export interface CoreOptions {
 }
 
 const NO_HEADERS: ReadonlyMap<string, string> = new Map();
+const SAME_KEY: Rejection = { code: "Internal", message: "a request of the same key is under way" };
 const TOO_MANY: Rejection = { code: "ServiceUnavailable", message: "too many requests in flight" };
 
 /**
@@ -216,8 +217,9 @@ export class Core {
 
   #arrive(facts: RequestFacts): void {
     const request = new RequestState(facts, this.plan, this.#nowUs);
-    if (this.#requests.size >= this.limits.requestsMax || this.#requests.has(facts.key)) {
-      this.#decide(request, { kind: "rejected", rejection: TOO_MANY });
+    const known = this.#requests.has(facts.key);
+    if (known || this.#requests.size >= this.limits.requestsMax) {
+      this.#decide(request, { kind: "rejected", rejection: known ? SAME_KEY : TOO_MANY });
       return;
     }
     this.#requests.set(facts.key, request);
