@@ -4,6 +4,7 @@ import { parse, stringify } from "yaml";
 import type { Blueprint } from "./blueprint.ts";
 import { readBlueprint } from "./blueprint.ts";
 import { ConfigError } from "./config-error.ts";
+import { partsOf, withPart } from "./test-support/one-part.ts";
 
 type Options = Readonly<Record<string, string | boolean>>;
 
@@ -375,6 +376,11 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
     expect(errors("kind: x", {})[0]).toMatch(/^config:1:7: kind/);
   });
 
+  it("are none in a config of 1,000 plugins", () => {
+    const declared = Array.from({ length: 1000 }, (_, i) => `- {type: queue-scorer, name: q${i}}`);
+    expect(plan(`plugins:\n${declared.join("\n")}`).profiles[0].scorers).toHaveLength(1000);
+  });
+
   it("stay few when there are thousands", () => {
     const many = errors(`plugins:\n${"- {type: nope}\n".repeat(5000)}`);
     expect(many).toHaveLength(100);
@@ -439,21 +445,6 @@ flowControl: {maxRequests: 2k, defaultRequestTTL: 5s, saturationDetector: {plugi
 requestHandler: {parsers: [{pluginRef: openai-parser}]}
 `) as object;
 
-  /** Every place of a document. */
-  const places = (value: unknown): (string | number)[][] =>
-    typeof value !== "object" || value === null
-      ? [[]]
-      : [[], ...Object.entries(value).flatMap(([key, part]) => places(part).map((path) => [key, ...path]))];
-  const replaced = (value: unknown, [step, ...rest]: readonly (string | number)[], by: unknown): unknown => {
-    if (step === undefined) return by;
-    const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<
-      string,
-      unknown
-    >;
-    copy[step] = replaced(copy[step], rest, by);
-    return copy;
-  };
-
   it("is good before", () => {
     expect(errors(stringify(good))).toEqual([]);
   });
@@ -464,8 +455,8 @@ requestHandler: {parsers: [{pluginRef: openai-parser}]}
       fc.jsonValue(),
     );
     fc.assert(
-      fc.property(fc.constantFrom(...places(good)), value, (path, by) => {
-        for (const line of errors(stringify(replaced(good, path, by)))) expect(line).toMatch(/^c\.yaml:\d+:\d+: /);
+      fc.property(fc.constantFrom(...partsOf(good)), value, (path, by) => {
+        for (const line of errors(stringify(withPart(good, path, by)))) expect(line).toMatch(/^c\.yaml:\d+:\d+: /);
       }),
       { numRuns: 400 },
     );

@@ -1,5 +1,8 @@
 import { fileURLToPath } from "node:url";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { partsOf, withPart } from "../../src/config/test-support/one-part.ts";
 import { compatibilityPage } from "./compatibility-page.ts";
 import { ourVerdict, readCorpus } from "./corpus.ts";
 
@@ -21,7 +24,6 @@ const REFUSED = [
   "gateway-api-inference-extension-v1.3.1-epp-configuration-config-text.yaml",
   "gateway-api-inference-extension-v1.4.0-epp-configuration-config-text.yaml",
   "gateway-api-inference-extension-v1.4.0-testdata-configloader-1-test.yaml",
-  "gateway-api-inference-extension-v1.5.0-guides-troubleshooting-2.yaml",
   "gateway-api-inference-extension-v1.5.0-requestattributereporter-readme.yaml",
   "kserve-odhv3.4-precise-prefix-kv-cache-routing-llm-inference-service-qwen2-7b-gpu-kv-cache-routing.yaml",
   "llm-d-inference-scheduler-testdata-configloader-1-test.yaml",
@@ -36,6 +38,15 @@ const REFUSED = [
 ];
 
 const corpus = readCorpus();
+
+/** One of them is no YAML. */
+function parseOrNot(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return null;
+  }
+}
 
 describe.skipIf(!corpus)("configs that public repositories ship", () => {
   const configs = corpus ?? [];
@@ -60,6 +71,33 @@ describe.skipIf(!corpus)("configs that public repositories ship", () => {
       return starts !== config.stock.starts && !(config.name in OUTSIDE);
     });
     expect(differing.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("that the stock EPP takes are taken alike, strict or not", () => {
+    for (const config of configs) {
+      const strict = ourVerdict(config, { strict: true });
+      if ("warnings" in strict)
+        expect([config.name, ourVerdict(config, { strict: false })]).toEqual([config.name, strict]);
+    }
+  });
+
+  it("give a plan or located errors with any one part replaced, never anything else", () => {
+    const cases = configs.flatMap(({ text }) => {
+      const config = parseOrNot(text);
+      return partsOf(config).map((path) => ({ config, path }));
+    });
+    const value = fc.oneof(
+      fc.constantFrom(null, true, -1, 0, 1.5, "", "{{ .Values.x }}", "5s", [], {}, [[]], [null], { a: 1 }),
+      fc.jsonValue(),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...cases), value, fc.boolean(), ({ config, path }, by, strict) => {
+        const text = stringify(withPart(config, path, by));
+        const ours = ourVerdict({ name: "", text, stock: { starts: false } }, { strict });
+        for (const error of "errors" in ours ? ours.errors : []) expect(error).toMatch(/^\d+:\d+: /);
+      }),
+      { numRuns: 3000 },
+    );
   });
 
   it("have a page that is current", async () => {

@@ -1,8 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { ProblemList } from "../config-error.ts";
+import { readBlueprint } from "../blueprint.ts";
+import { ConfigError, ProblemList } from "../config-error.ts";
 import type { ConfigMap, ConfigNode } from "../config-node.ts";
 import { readConfig } from "../read-config.ts";
+import { partsOf, withPart } from "../test-support/one-part.ts";
 import { OLD_FORMS } from "./old-forms.ts";
 
 /** A tree as plain values, as `parse` gives them. */
@@ -158,6 +161,15 @@ flowControl: {saturationDetector: {pluginRef: d}}`,
     "1:61 plugins[0].parameters.maxTokensInFlightPenalty: a newer parameter, taken as maxTTFTPenaltyMs 286720 at peakPrefillThroughput 1000, which is the same",
   ],
   [
+    "predicted-latency-scorer",
+    plugins("{type: predicted-latency-scorer, parameters: {samplingMean: 9, ttftWeight: 1}}"),
+    plugins(
+      "{type: latency-scorer, parameters: {ttftWeight: 1}, name: predicted-latency-scorer}",
+      "{type: predicted-latency-producer, parameters: {samplingMean: 9}}",
+    ),
+    "1:18 plugins[0].type: an older type, today latency-scorer with a predicted-latency-producer",
+  ],
+  [
     "http of token-producer",
     plugins("{type: token-producer, parameters: {modelName: m, vllm: {http: 'http://a'}}}"),
     plugins("{type: token-producer, parameters: {modelName: m, vllm: {url: 'http://a'}}}"),
@@ -176,6 +188,26 @@ flowControl: {saturationDetector: {pluginRef: d}}`,
     '1:72 plugins[0].parameters.attributeKey: an older form of attributeKey "GPU" with producer "dcgm"',
   ],
 ];
+
+describe("an older form with one part replaced", () => {
+  const cases = FORMS.flatMap(([, old]) => partsOf(parse(old)).map((path) => [parse(old) as unknown, path] as const));
+  const value = fc.oneof(fc.constantFrom(null, true, -1, 0, "", "x", [], {}, [[]], [null], { a: 1 }), fc.jsonValue());
+
+  it("gives a plan or located errors, never anything else", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...cases), value, ([old, path], by) => {
+        try {
+          readBlueprint({ text: JSON.stringify(withPart(old, path, by)), options: {} });
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+          for (const line of (error as ConfigError).message.split("\n").slice(1))
+            expect(line).toMatch(/^config:\d+:\d+: /);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
 
 describe("an older form", () => {
   for (const [what, old, now, warning] of FORMS) {

@@ -5,6 +5,7 @@ import type { OldForm } from "./old-form.ts";
 import { pdThreshold } from "./pd-threshold.ts";
 import { pluginConfigKey } from "./plugin-config-key.ts";
 import { cacheTrackingMode, preciseParameters } from "./precise-parameters.ts";
+import { predictedLatencyScorer } from "./predicted-latency-scorer.ts";
 import { prefixIndexParameters } from "./prefix-index-parameters.ts";
 import { attributeWithProducer, embeddingsCacheSize, tokenProducerHttp } from "./renamed-parameters.ts";
 import { tokensInFlightPenalty } from "./tokens-in-flight-penalty.ts";
@@ -23,6 +24,7 @@ export const OLD_FORMS: readonly OldForm[] = [
   preciseParameters,
   prefixIndexParameters,
   pdThreshold,
+  predictedLatencyScorer,
   tokensInFlightPenalty,
   tokenProducerHttp,
   embeddingsCacheSize,

@@ -5,8 +5,6 @@ export const RETIRED_TYPES: Readonly<Record<string, string>> = {
   "least-queue-filter": "a type of GIE 0.5 that went with 1.0; queue-scorer prefers such endpoints",
   "lora-affinity-filter": "a type of GIE 0.5 that went with 1.0; lora-affinity-scorer prefers such endpoints",
   "low-queue-filter": "a type of GIE 0.5 that went with 1.0; queue-scorer prefers such endpoints",
-  "predicted-latency-scorer":
-    "a type of GIE 1.4 to 1.5; predicted-latency-producer with latency-scorer takes its place, with other parameters",
   "slo-aware-router":
     "a type of GIE 1.2 to 1.3; predicted-latency-producer with latency-scorer takes its place, with other parameters",
 };
