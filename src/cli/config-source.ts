@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { configOptionsOf } from "../config/epp-flag-options.ts";
 import type { EppFlags } from "../config/epp-flags.ts";
 import type { ConfigSource } from "../core/events.ts";
 
@@ -6,13 +7,7 @@ import type { ConfigSource } from "../core/events.ts";
 export async function configSource(flags: EppFlags): Promise<ConfigSource> {
   return {
     text: flags.configFile ? await readConfigFile(flags.configFile) : flags.configText,
-    options: {
-      ...(flags.configFile && { "config-file": flags.configFile }),
-      "pool-name": flags.poolName,
-      "pool-namespace": flags.poolNamespace,
-      "allow-experimental-plugins": flags.allowExperimentalPlugins,
-      "disable-endpoint-subset-filter": flags.disableEndpointSubsetFilter,
-    },
+    options: configOptionsOf(flags),
   };
 }
 

@@ -1,7 +1,8 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import type { Logger } from "pino";
-import { eppHelp, parseEppFlags } from "../config/epp-flags.ts";
+import { eppHelp, eppOldHelp } from "../config/epp-flag-help.ts";
+import { parseEppFlags } from "../config/epp-flags.ts";
 import type { EppFlags } from "../config/epp-flags.ts";
 import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
 import { EventRecorder } from "../observability/event-recorder.ts";
@@ -31,17 +32,21 @@ export const eppCommand: Command = {
 };
 
 async function run(argv: readonly string[]): Promise<number> {
+  if (argv.includes("--help-old")) {
+    process.stdout.write(eppOldHelp());
+    return 0;
+  }
   const parsed = parseEppFlags(argv, process.env);
   if (!parsed.ok) {
     process.stderr.write(`${parsed.errors.join("\n")}\nSee warmpath epp --help\n`);
     return parsed.exitCode;
   }
-  const { flags, warnings } = parsed;
+  const { flags, warnings, unknown } = parsed;
   const log = createLog(flags.verbosity);
   for (const warning of [...warnings, ...withoutEffect(flags)]) log.warn(warning);
   let running: Running;
   try {
-    running = await start(flags, log);
+    running = await start(flags, unknown.length, log);
   } catch (error) {
     log.fatal(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
@@ -59,6 +64,7 @@ async function run(argv: readonly string[]): Promise<number> {
 function withoutEffect(flags: EppFlags): readonly string[] {
   const set = {
     "ha-enable-leader-election": flags.haEnableLeaderElection,
+    kubeconfig: flags.kubeconfig !== "" && flags.kubeconfig !== process.env.KUBECONFIG,
     "endpoint-selector": flags.endpointSelector !== "",
     "tls-min-version": flags.tlsMinVersion !== "",
     "tls-cipher-suites": flags.tlsCipherSuites.length > 0,
@@ -74,7 +80,7 @@ interface Running {
   drain(): Promise<void>;
 }
 
-async function start(flags: EppFlags, log: Logger): Promise<Running> {
+async function start(flags: EppFlags, unknownFlagCount: number, log: Logger): Promise<Running> {
   const seed = flags.seed >= 0 ? flags.seed : randomInt(SEED_END);
   const source = await configSource(flags);
   const limits = { ...DEFAULT_CORE_LIMITS, prefixIndexBytesMax: flags.prefixIndexBytesMax };
@@ -103,7 +109,7 @@ async function start(flags: EppFlags, log: Logger): Promise<Running> {
   try {
     const serving = await startServer(flags, log, pool, closers);
     extProc = serving;
-    const metrics = await startMetrics(flags, pool, serving);
+    const metrics = await startMetrics(flags, unknownFlagCount, pool, serving);
     const { port: grpcPort, healthPort } = serving;
     log.info({ seed, grpcPort, healthPort, metricsPort: metrics.port }, "serving");
     return {
@@ -145,10 +151,11 @@ async function startServer(
   });
 }
 
-function startMetrics(flags: EppFlags, pool: LivePool, extProc: ExtProcServer) {
+function startMetrics(flags: EppFlags, unknownFlagCount: number, pool: LivePool, extProc: ExtProcServer) {
   const registry = createPoolMetrics({
     driver: pool.driver,
     poolName: flags.poolName,
+    unknownFlagCount,
     freshWithinUs: flags.metricsStalenessThresholdUs,
     streamCount: () => extProc.streamCount,
     bodyBytesInFlight: () => extProc.bodyBytesInFlight,

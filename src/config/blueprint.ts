@@ -9,6 +9,7 @@ import { createProducers, orderProducers } from "./data-order.ts";
 import { defaulted } from "./defaulting.ts";
 import type { FlowControlBlueprint } from "./flow-control.ts";
 import { readFlowControl } from "./flow-control.ts";
+import { withFlagTranslations } from "./flag-translations.ts";
 import type { PluginEntry } from "./plugin-entry.ts";
 import { PluginTable } from "./plugin-entry.ts";
 import type { ProfileBlueprint } from "./profiles.ts";
@@ -57,7 +58,7 @@ export function readBlueprint(source: ConfigSource): Blueprint {
   const document = readDocument(source.text, problems);
   const blueprint = document && build(document, options, problems);
   if (!blueprint || problems.problems.length > 0) throw new ConfigError(options.file, problems.problems);
-  return blueprint;
+  return withFlagTranslations(blueprint, document.root, source.options);
 }
 
 function build(written: ConfigDocument, options: BlueprintOptions, problems: ProblemList): Blueprint | undefined {

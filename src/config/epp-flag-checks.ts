@@ -1,22 +1,34 @@
+import type { ReadFlags } from "./epp-flag-reader.ts";
 import type { EppFlags, ParsedEppFlags } from "./epp-flags.ts";
+import { PORT_MAX } from "./flag-kinds.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
 
 const REFRESH_INTERVAL_US_MIN = 50_000;
 const TARGET_PORTS_MAX = 8;
 const VERBOSITY = 2;
+const OLD_POOL_GROUP = "inference.networking.x-k8s.io";
+
+/** Environment of older releases that changes nothing any more (`spec/epp-core.md` 3.3), with what stands for it. */
+const RETIRED_ENV: Readonly<Record<string, string>> = {
+  ENABLE_EXPERIMENTAL_DATALAYER_V2: "the data layer is always on",
+  ENABLE_EXPERIMENTAL_FLOW_CONTROL_LAYER: "use the feature gate flowControl of the config",
+  SD_QUEUE_DEPTH_THRESHOLD: "use queueDepthThreshold of utilization-detector in the config",
+  SD_KV_CACHE_UTIL_THRESHOLD: "use kvCacheUtilThreshold of utilization-detector in the config",
+  SD_METRICS_STALENESS_THRESHOLD: "use metricsStalenessThreshold of utilization-detector in the config",
+  KV_CACHE_THRESHOLD: "use a config",
+  QUEUE_THRESHOLD_CRITICAL: "use a config",
+  QUEUING_THRESHOLD_LORA: "use a config",
+  LORA_AFFINITY_THRESHOLD: "use a config",
+};
 
 /**
  * Checks what single flags can't tell, and fills in what the environment gives (`spec/epp-core.md` 3.1, 3.3): with
  * --endpoint-selector the pool is named after the Deployment, which $POD_NAME tells.
  */
-export function checkEppFlags(
-  flags: EppFlags,
-  refused: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): ParsedEppFlags {
-  const errors: string[] = refused.map(
-    (name) => `Cannot use flag --${name}: metrics are named by engineConfigs of core-metrics-extractor in the config`,
-  );
-  const warnings: string[] = [];
+export function checkEppFlags(flags: EppFlags, read: ReadFlags, env: Env): ParsedEppFlags {
+  const errors: string[] = [...read.laterErrors];
+  const warnings: string[] = [...read.warnings];
   const poolName = readPoolName(flags, env, errors);
   if (flags.configFile !== "" && flags.configText !== "") {
     errors.push("Cannot use both --config-file and --config-text: found both, expected at most one");
@@ -34,12 +46,26 @@ export function checkEppFlags(
   if (refreshMetricsIntervalUs !== flags.refreshMetricsIntervalUs) {
     warnings.push("--refresh-metrics-interval is raised to 50ms, the shortest that is allowed");
   }
+  if (flags.poolGroup === OLD_POOL_GROUP) {
+    warnings.push(`--pool-group ${OLD_POOL_GROUP} is the group of older releases; today's is the default`);
+  }
+  for (const [name, instead] of Object.entries(RETIRED_ENV)) {
+    if (env[name]) warnings.push(`$${name} has no effect: ${instead}`);
+  }
   const poolNamespace = flags.poolNamespace || env.NAMESPACE || "default";
-  const verbosity = flags.verbosity < 0 ? VERBOSITY : flags.verbosity;
-  return { ok: true, flags: { ...flags, poolName, poolNamespace, verbosity, refreshMetricsIntervalUs }, warnings };
+  const kubeconfig = flags.kubeconfig || env.KUBECONFIG || "";
+  const filled = { poolName, poolNamespace, kubeconfig, verbosity: readVerbosity(flags), refreshMetricsIntervalUs };
+  return { ok: true, flags: { ...flags, ...filled }, warnings, unknown: read.unknown };
 }
 
-function readPoolName(flags: EppFlags, env: Readonly<Record<string, string | undefined>>, errors: string[]): string {
+/** The zap level counts before -v; error and panic are as quiet as it gets. */
+function readVerbosity({ verbosity, zapLogLevel }: EppFlags): number {
+  if (zapLogLevel === "") return verbosity < 0 ? VERBOSITY : verbosity;
+  if (/^debug$/i.test(zapLogLevel)) return 1;
+  return /^[a-z]/i.test(zapLogLevel) ? 0 : Number(zapLogLevel);
+}
+
+function readPoolName(flags: EppFlags, env: Env, errors: string[]): string {
   const { poolName, endpointSelector, endpointTargetPorts } = flags;
   if ((poolName === "") === (endpointSelector === "")) {
     const found = poolName === "" ? "neither" : "both";
@@ -50,6 +76,12 @@ function readPoolName(flags: EppFlags, env: Readonly<Record<string, string | und
   if (count < 1 || count > TARGET_PORTS_MAX) {
     errors.push(
       `Cannot use --endpoint-selector: found ${count} --endpoint-target-ports, expected 1 to ${TARGET_PORTS_MAX}`,
+    );
+  }
+  const wrong = endpointTargetPorts.filter((port) => port < 0 || port > PORT_MAX);
+  if (wrong.length > 0) {
+    errors.push(
+      `Cannot use --endpoint-selector: found ${wrong.join(", ")} in --endpoint-target-ports, expected ports from 0 to ${PORT_MAX}`,
     );
   }
   const deployment = /^(.+)-[a-z0-9]+-[a-z0-9]+$/.exec(env.POD_NAME ?? "")?.[1];

@@ -1,5 +1,7 @@
-import { bool, bytes, choice, duration, int, port, ports, text, words } from "./flag-kinds.ts";
+import { bool, bytes, choice, duration, formed, int, port, ports, text, words } from "./flag-kinds.ts";
 
+/** As controller-runtime's flags take it. */
+const ZAP_LEVEL = /^(debug|info|error|panic)$/i;
 const SEED_MAX = 0xffff_ffff;
 
 /**
@@ -35,6 +37,7 @@ export const EPP_FLAG_GROUPS = {
       ["", "VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13"],
       "",
       "Lowest TLS version.",
+      { refusedLater: () => true },
     ),
     tlsCipherSuites: words("tls-cipher-suites", "Cipher suites up to TLS 1.2, by Go's names."),
     grpcMaxRecvMsgBytes: bytes("grpc-max-recv-msg-size", "", "Largest message that is taken; default 4 MiB."),
@@ -81,15 +84,34 @@ export const EPP_FLAG_GROUPS = {
   "Logs and traces": {
     verbosity: int("v", 2, "How much is logged: 2 default, 3 verbose, 4 debug, 5 trace.", { short: "v" }),
     zapDevel: bool("zap-devel", false, "Accepted; logs are always JSON lines."),
-    zapEncoder: choice("zap-encoder", ["", "json", "console"], "", "Accepted; logs are always JSON lines."),
-    zapLogLevel: text("zap-log-level", "", "debug, info, error, panic or a number above 0: counts before -v.", {
-      placeholder: "LEVEL",
+    zapEncoder: choice("zap-encoder", ["json", "console"], "", "Accepted; logs are always JSON lines."),
+    zapLogLevel: formed(
+      "zap-log-level",
+      "debug (as -v 1), info, error, panic or a number above 0: counts before -v.",
+      "LEVEL",
+      {
+        expects: "debug, info, error, panic or a whole number above 0",
+        matches: (given) => ZAP_LEVEL.test(given) || /^\+?0*[1-9][0-9]*$/.test(given),
+      },
+    ),
+    zapStacktraceLevel: formed("zap-stacktrace-level", "Accepted; no effect.", "LEVEL", {
+      expects: "debug, info, error or panic",
+      matches: (given) => ZAP_LEVEL.test(given),
     }),
-    zapStacktraceLevel: text("zap-stacktrace-level", "", "Accepted; no effect.", { placeholder: "LEVEL" }),
-    zapTimeEncoding: text("zap-time-encoding", "", "Accepted; no effect.", { placeholder: "NAME" }),
+    zapTimeEncoding: choice(
+      "zap-time-encoding",
+      ["epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano"],
+      "",
+      "Accepted; times are always seconds.",
+    ),
     tracing: bool("tracing", true, "OpenTelemetry traces."),
   },
   "warmpath's own": {
+    strictConfig: bool(
+      "strict-config",
+      false,
+      "Refuses what the stock release refuses: unknown and old flags, old forms of the config.",
+    ),
     rewrite: choice(
       "rewrite",
       ["splice", "stock"],
@@ -110,12 +132,3 @@ export const EPP_FLAG_GROUPS = {
     }),
   },
 } as const;
-
-/** Flags that the stock EPP still knows and refuses; each is now part of the config. */
-export const REFUSED_METRIC_FLAGS: readonly string[] = [
-  "total-queued-requests-metric",
-  "total-running-requests-metric",
-  "kv-cache-usage-percentage-metric",
-  "lora-info-metric",
-  "cache-info-metric",
-];

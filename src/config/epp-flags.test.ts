@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EppFlags } from "./epp-flags.ts";
-import { eppHelp, parseEppFlags } from "./epp-flags.ts";
+import { eppHelp, eppOldHelp } from "./epp-flag-help.ts";
+import { parseEppFlags } from "./epp-flags.ts";
 
 const POOL = ["--pool-name", "pool"];
 
@@ -69,6 +69,8 @@ describe("epp flags", () => {
     ["-v4", ["-v4"], { verbosity: 4 }],
     ["--v=5", ["--v=5"], { verbosity: 5 }],
     ["verbosity below 0 is 2", ["-v", "-1"], { verbosity: 2 }],
+    ["the zap level before -v", ["--zap-log-level=5", "-v=2"], { verbosity: 5 }],
+    ["zap levels in any case", ["--zap-log-level=DEBUG", "--zap-encoder=JSON"], { verbosity: 1, zapEncoder: "json" }],
     ["numbers as Go writes them", ["--grpc-port=0x10", "--metrics-port=0o17"], { grpcPort: 16, metricsPort: 15 }],
     [
       "durations",
@@ -149,15 +151,17 @@ describe("epp flags", () => {
 
 describe("epp flags that are refused", () => {
   const table: [string, string[], 1 | 2, string][] = [
-    ["an unknown flag", ["--no-such-flag"], 2, "Cannot use flag --no-such-flag: no such flag"],
-    ["a mistyped one", ["--grpc-prot=1"], 2, "Cannot use flag --grpc-prot: no such flag; did you mean --grpc-port?"],
-    ["camelCase", ["--poolName=x"], 2, "Cannot use flag --poolName: no such flag; did you mean --pool-name?"],
-    ["one dash", ["-pool-name", "x"], 2, "Cannot use flag -pool-name: no such flag; did you mean --pool-name?"],
     [
       "a port that is none",
       ["--grpc-port=70000"],
-      2,
+      1,
       'Cannot use flag --grpc-port: found "70000", expected a whole number from 0 to 65535',
+    ],
+    [
+      "a word for a port",
+      ["--grpcPort", "http"],
+      2,
+      'Cannot use flag --grpcPort: found "http", expected a whole number from 0 to 65535',
     ],
     ["a word for a number", ["-v", "loud"], 2, 'Cannot use flag -v: found "loud", expected a whole number'],
     [
@@ -170,8 +174,14 @@ describe("epp flags that are refused", () => {
     [
       "a bad size",
       ["--grpc-max-recv-msg-size=lots"],
-      2,
+      1,
       'Cannot use flag --grpc-max-recv-msg-size: found "lots", expected a size above 0 such as 10485760, "10MiB" or "25MB"',
+    ],
+    [
+      "a TLS version that does not exist",
+      ["--tls-min-version=1.3"],
+      1,
+      'Cannot use flag --tls-min-version: found "1.3", expected one of VersionTLS10, VersionTLS11, VersionTLS12, VersionTLS13',
     ],
     [
       "a word of no choice",
@@ -180,16 +190,22 @@ describe("epp flags that are refused", () => {
       'Cannot use flag --rewrite: found "go", expected one of splice, stock',
     ],
     [
+      "a log level that does not exist",
+      ["--zap-log-level=loud"],
+      2,
+      'Cannot use flag --zap-log-level: found "loud", expected debug, info, error, panic or a whole number above 0',
+    ],
+    [
       "no value",
       ["--grpc-port"],
       2,
       "Cannot use flag --grpc-port: found nothing, expected a whole number from 0 to 65535",
     ],
     [
-      "a metric flag",
-      ["--kv-cache-usage-percentage-metric", "x"],
-      1,
-      "Cannot use flag --kv-cache-usage-percentage-metric: metrics are named by engineConfigs of core-metrics-extractor in the config",
+      "a metric that is none",
+      ["--lora-info-metric", "a{b"],
+      2,
+      'Cannot use flag --lora-info-metric: found "a{b", expected a metric specification such as name{label="value"}, or "" for none',
     ],
     [
       "two configs",
@@ -220,6 +236,10 @@ describe("epp flags that are refused", () => {
     it(`with exit status ${exitCode}: ${what}`, () => {
       expect(refused([...POOL, ...argv])).toEqual({ exitCode, errors: [message] });
     });
+    if (message.includes("--grpcPort") || message.includes("-metric")) continue;
+    it(`with exit status ${exitCode} by --strict-config too: ${what}`, () => {
+      expect(refused(["--strict-config", ...POOL, ...argv])).toEqual({ exitCode, errors: [message] });
+    });
   }
 
   it("name no pool", () => {
@@ -229,21 +249,71 @@ describe("epp flags that are refused", () => {
     expect(refused(["--pool-name="]).exitCode).toBe(1);
   });
 
-  it("tell all mistakes at once", () => {
-    expect(refused(["--grpc-port=x", "--nope", "--tracing=maybe"]).errors).toHaveLength(3);
+  it("name ports out of range with a selector, and only then", () => {
+    const ports = "--endpoint-target-ports=70000,-1";
+    expect(flags([...POOL, ports]).endpointTargetPorts).toEqual([70_000, -1]);
+    expect(refused(["--endpoint-selector=a", ports], { POD_NAME: "a-b-c" })).toEqual({
+      exitCode: 1,
+      errors: [
+        "Cannot use --endpoint-selector: found 70000, -1 in --endpoint-target-ports, expected ports from 0 to 65535",
+      ],
+    });
   });
 
-  it("never throw", () => {
-    const argument = fc.oneof(
-      fc.string(),
-      fc.constantFrom("--", "-", "-v", "--v", "--tracing", "--grpc-port", "--pool-name", ""),
-    );
-    fc.assert(fc.property(fc.array(argument), (argv) => void parseEppFlags(argv, {})));
+  it("are told all at once, with the exit status of the first that stock meets", () => {
+    const { errors, exitCode } = refused(["--grpc-port=x", "--grpc-max-recv-msg-size=x", "--tracing=maybe"]);
+    expect(errors).toHaveLength(3);
+    expect(exitCode).toBe(2);
+  });
+});
+
+describe("epp --strict-config", () => {
+  const STRICT = ["--strict-config", ...POOL];
+  const table: [string, string[], 1 | 2, string][] = [
+    ["an unknown flag", ["--no-such-flag"], 2, "Cannot use flag --no-such-flag: no such flag"],
+    ["a mistyped one", ["--grpc-prot=1"], 2, "Cannot use flag --grpc-prot: no such flag; did you mean --grpc-port?"],
+    ["camelCase", ["--poolName=x"], 2, "Cannot use flag --poolName: no such flag; did you mean --pool-name?"],
+    ["one dash", ["-pool-name", "x"], 2, "Cannot use flag -pool-name: no such flag; did you mean --pool-name?"],
+    ["no name", ["--=x"], 2, "Cannot use flag --: no such flag"],
+    [
+      "a removed flag",
+      ["--model-server-metrics-port=8000"],
+      2,
+      "Cannot use flag --model-server-metrics-port: no such flag",
+    ],
+    ["a retired flag", ["--kubeconfig", "x"], 2, "Cannot use flag --kubeconfig: no such flag"],
+    [
+      "a metric flag",
+      ["--kv-cache-usage-percentage-metric", "x"],
+      1,
+      "Cannot use flag --kv-cache-usage-percentage-metric: metrics are named by engineConfigs of core-metrics-extractor in the config",
+    ],
+  ];
+  for (const [what, argv, exitCode, message] of table) {
+    it(`ends with ${exitCode}: ${what}`, () => {
+      expect(refused([...STRICT, ...argv])).toEqual({ exitCode, errors: [message] });
+      expect(refused([...argv, ...STRICT])).toEqual({ exitCode, errors: [message] });
+    });
+  }
+
+  it("takes what stock takes, without a word", () => {
+    const argv = [...STRICT, "", "word", "--secure-serving", "false", "-v4", "--", "--no-such-flag"];
+    expect(parseEppFlags(argv, {})).toMatchObject({
+      ok: true,
+      flags: { strictConfig: true, secureServing: true, verbosity: 4 },
+      warnings: [],
+      unknown: [],
+    });
+  });
+
+  it("is off when it is the value of another flag, or set to false", () => {
+    expect(flags([...POOL, "--config-text", "--strict-config", "--poolName=p"]).poolName).toBe("p");
+    expect(flags([...STRICT, "--strict-config=false", "--poolName=p"]).poolName).toBe("p");
   });
 });
 
 describe("help", () => {
-  it("has every flag, grouped, with its default", () => {
+  it("has every flag of today, grouped, with its default", () => {
     const help = eppHelp();
     expect(help).toContain("Pool and endpoints\n  --pool-name TEXT");
     expect(help).toContain("  --grpc-port PORT\n        Port of ext_proc. (default 9002)");
@@ -251,6 +321,15 @@ describe("help", () => {
     expect(help).toContain(
       "  --drain-timeout DURATION\n        Goes on serving this long after SIGTERM. (default 30s)",
     );
-    expect(help).toContain("warmpath's own\n  --rewrite splice|stock");
+    expect(help).toContain("warmpath's own\n  --strict-config");
+  });
+
+  it("hides older flags and says where they are", () => {
+    const old = ["model-server-metrics-scheme", "lora-info-metric", "kubeconfig", "destination-endpoint-hint-key"];
+    for (const name of old) {
+      expect(eppHelp()).not.toContain(name);
+      expect(eppOldHelp()).toContain(`  --${name}`);
+    }
+    expect(eppHelp()).toContain("--help-old");
   });
 });

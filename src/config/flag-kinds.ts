@@ -18,9 +18,11 @@ export interface Flag<T> {
   parse(text: string, before: T | undefined): T | undefined;
   /** What `parse` takes, in words. */
   readonly expects: string;
+  /** Whether stock reads a value that `parse` refuses and ends later because of it: exit status 1 in place of 2. */
+  readonly refusedLater?: (text: string) => boolean;
 }
 
-type Options<T> = { readonly short?: string; readonly defaultText?: string } & Partial<Pick<Flag<T>, "placeholder">>;
+type Options<T> = Partial<Pick<Flag<T>, "short" | "defaultText" | "placeholder" | "refusedLater">>;
 
 function flag<T>(name: string, base: Omit<Flag<T>, "name" | "defaultText">, options: Options<T>): Flag<T> {
   const text = typeof base.default === "string" || typeof base.default === "number" ? String(base.default) : "";
@@ -51,18 +53,24 @@ export const bool = (name: string, value: boolean, help: string): Flag<boolean> 
 export const text = (name: string, value: string, help: string, options: Options<string> = {}): Flag<string> =>
   flag(name, { help, default: value, placeholder: "TEXT", expects: "a text", parse: (given) => given }, options);
 
-/** One of some words. */
-export const choice = <const T extends string>(name: string, words: readonly T[], value: T, help: string): Flag<T> =>
-  flag(
+/** One of some words, in any case. `value` is what it is without the flag, one of them or "". */
+export const choice = <const T extends string, const D extends string = T>(
+  name: string,
+  words: readonly T[],
+  value: D,
+  help: string,
+  options: Options<T | D> = {},
+): Flag<T | D> =>
+  flag<T | D>(
     name,
     {
       help,
       default: value,
       placeholder: words.filter(Boolean).join("|"),
       expects: `one of ${words.filter(Boolean).join(", ")}`,
-      parse: (given) => words.find((word) => word === given),
+      parse: (given) => words.find((word) => word.toLowerCase() === given.toLowerCase()),
     },
-    {},
+    options,
   );
 
 const INT_MAX = Number.MAX_SAFE_INTEGER;
@@ -85,11 +93,12 @@ export const int = (
         const parsed = parseInteger(given);
         return parsed !== undefined && parsed >= min && parsed <= max ? parsed : undefined;
       },
+      refusedLater: (given) => parseInteger(given) !== undefined,
     },
     options,
   );
 
-const PORT_MAX = 65_535;
+export const PORT_MAX = 65_535;
 export const port = (name: string, value: number, help: string): Flag<number> =>
   int(name, value, help, { min: 0, max: PORT_MAX, placeholder: "PORT" });
 
@@ -107,7 +116,7 @@ export const duration = (name: string, value: string, help: string): Flag<Micros
     { defaultText: value },
   );
 
-/** A size in bytes: `10485760`, `10MiB`, `25MB`, `256Mi`; not below 1. */
+/** A size in bytes: `10485760`, `10MiB`, `25MB`, `256Mi`; not below 1. Stock takes it as a text and reads it later. */
 export const bytes = (name: string, value: string, help: string): Flag<number> =>
   flag(
     name,
@@ -120,6 +129,7 @@ export const bytes = (name: string, value: string, help: string): Flag<number> =
         const size = parseByteSize(given);
         return size !== undefined && size > 0 ? size : undefined;
       },
+      refusedLater: () => true,
     },
     { defaultText: value },
   );
@@ -138,7 +148,7 @@ export const words = (name: string, help: string): Flag<readonly string[]> =>
     {},
   );
 
-/** Ports separated by commas; the flag may come again; each counts once. */
+/** Whole numbers separated by commas; the flag may come again; each counts once. */
 export const ports = (name: string, help: string): Flag<readonly number[]> =>
   flag<readonly number[]>(
     name,
@@ -146,12 +156,30 @@ export const ports = (name: string, help: string): Flag<readonly number[]> =>
       help,
       default: [],
       placeholder: "PORT,PORT",
-      expects: `ports from 0 to ${PORT_MAX} separated by commas`,
+      expects: "ports separated by commas",
       parse: (given, before = []) => {
         const parsed = given.split(",").map(parseInteger);
-        const good = parsed.every((value) => value !== undefined && value >= 0 && value <= PORT_MAX);
-        return good ? [...new Set([...before, ...(parsed as number[])])] : undefined;
+        return parsed.includes(undefined) ? undefined : [...new Set([...before, ...(parsed as number[])])];
       },
+    },
+    {},
+  );
+
+/** A text of a certain form. */
+export const formed = (
+  name: string,
+  help: string,
+  placeholder: string,
+  form: { readonly expects: string; readonly matches: (text: string) => boolean },
+): Flag<string> =>
+  flag(
+    name,
+    {
+      help,
+      default: "",
+      placeholder,
+      expects: form.expects,
+      parse: (given) => (form.matches(given) ? given : undefined),
     },
     {},
   );

@@ -9,6 +9,8 @@ const LABEL_VALUES_MAX = 1000;
 export interface PoolMetricsOptions {
   readonly driver: CoreDriver;
   readonly poolName: string;
+  /** Flags of the command line that no release knows. */
+  readonly unknownFlagCount?: number;
   /** Age up to which an endpoint's signals count as fresh. */
   readonly freshWithinUs: number;
   /** Requests that the server in front has open, and bytes of bodies that it holds. */
@@ -55,6 +57,9 @@ export function createPoolMetrics(options: PoolMetricsOptions): Registry {
   gauge(registry, "llm_d_epp_ready_endpoints", "Endpoints with fresh metrics.", ["name"], (g) => {
     g.set({ name: poolName }, countFresh(driver, freshWithinUs));
   });
+  gauge(registry, "warmpath_unknown_flags", "Flags of the command line that were passed over as unknown.", [], (g) =>
+    g.set(options.unknownFlagCount ?? 0),
+  );
   gauge(registry, "warmpath_requests_in_flight", "Requests between arrival and end.", [], (g) =>
     g.set(driver.core.requestCount),
   );
