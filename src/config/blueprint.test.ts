@@ -391,7 +391,7 @@ dataLayer: {discovery: {pluginRef: prefix-cache-scorer}, source: []}
 describe("parts that are not built", () => {
   it("are planned and named", () => {
     const text = `featureGates: [flowControl=false, flowControl]
-plugins: [{type: queue-scorer}, {type: decode-filter, name: d}]
+plugins: [{type: queue-scorer}, {type: precise-prefix-cache-producer, name: d}]
 flowControl: {maxRequests: 2k, defaultRequestTTL: 5s, priorityBands: [{priority: -1, maxBytes: 1Gi}]}
 dataLayer: {peerDiscovery: {pluginRef: queue-scorer}, crossReplicaSyncerPluginRef: queue-scorer}`;
     const { unbuilt, flowControl } = plan(text);
@@ -404,7 +404,7 @@ dataLayer: {peerDiscovery: {pluginRef: queue-scorer}, crossReplicaSyncerPluginRe
       usageLimitPolicy: "static-usage-limit-policy",
     });
     expect(unbuilt.map(({ what, where }) => [what, where])).toEqual([
-      ["plugin type decode-filter", "plugins[1].type"],
+      ["plugin type precise-prefix-cache-producer", "plugins[1].type"],
       ["feature gate flowControl", "featureGates[1]"],
       ["peer discovery", "dataLayer.peerDiscovery"],
       ["syncing across replicas", "dataLayer.crossReplicaSyncerPluginRef"],

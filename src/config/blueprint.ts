@@ -7,6 +7,7 @@ import type { DataLayer } from "./data-layer.ts";
 import { readDataLayer } from "./data-layer.ts";
 import { createProducers, orderProducers } from "./data-order.ts";
 import { defaulted } from "./defaulting.ts";
+import type { FeatureGates } from "./feature-gates.ts";
 import type { FlowControlBlueprint } from "./flow-control.ts";
 import { readFlowControl } from "./flow-control.ts";
 import { withFlagTranslations } from "./flag-translations.ts";
@@ -40,6 +41,7 @@ export interface Blueprint {
   readonly parsers: readonly PluginEntry[];
   readonly saturationDetector: PluginEntry;
   readonly dataLayer: DataLayer;
+  readonly gates: FeatureGates;
   /** Undefined when its gate is closed. */
   readonly flowControl: FlowControlBlueprint | undefined;
   /** What this release understands and cannot serve with: empty, or `compilePlan` refuses. */
@@ -90,7 +92,7 @@ function build(written: ConfigDocument, options: BlueprintOptions, problems: Pro
     dataLayer,
     flowControl,
   };
-  return { ...decided, unbuilt: unbuiltParts(document, plugins), warnings };
+  return { ...decided, gates: document.gates, unbuilt: unbuiltParts(document, plugins), warnings };
 }
 
 function optionsOf({ options }: ConfigSource): BlueprintOptions {

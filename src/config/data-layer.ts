@@ -14,6 +14,10 @@ export interface DataLayerPlugin {
 export interface DataLayer {
   /** Undefined: Kubernetes. */
   readonly discovery: DataLayerPlugin | undefined;
+  /** Where the other replicas of the picker come from, and who tells them what this one knows; not built yet. */
+  readonly peerDiscovery: DataLayerPlugin | undefined;
+  readonly crossReplicaSyncer: DataLayerPlugin | undefined;
+  readonly crossReplicaSyncIntervalUs: number | undefined;
   readonly sources: readonly (DataLayerPlugin & { readonly extractors: readonly DataLayerPlugin[] })[];
 }
 
@@ -26,8 +30,8 @@ export function readDataLayer(
   const at = (...path: (string | number)[]) => ["dataLayer", ...path, "pluginRef"];
   const discovery = dataLayer.discovery && references.find(dataLayer.discovery.pluginRef, at("discovery"), "discovery");
   const { peerDiscovery, crossReplicaSyncerPluginRef: syncer } = dataLayer;
-  if (peerDiscovery) references.find(peerDiscovery.pluginRef, at("peerDiscovery"));
-  if (syncer !== "") references.find(syncer, ["dataLayer", "crossReplicaSyncerPluginRef"]);
+  const peers = peerDiscovery && references.find(peerDiscovery.pluginRef, at("peerDiscovery"));
+  const sync = syncer === "" ? undefined : references.find(syncer, ["dataLayer", "crossReplicaSyncerPluginRef"]);
   const sources = dataLayer.sources.flatMap(({ pluginRef, extractors }, i) => {
     const source = references.find(pluginRef, at("sources", i), "dataSource");
     const found = extractors.flatMap((extractor, j) => {
@@ -36,7 +40,13 @@ export function readDataLayer(
     });
     return source ? [{ ...runnable(source), extractors: found }] : [];
   });
-  return { discovery: discovery && runnable(discovery), sources };
+  return {
+    discovery: discovery && runnable(discovery),
+    peerDiscovery: peers && runnable(peers),
+    crossReplicaSyncer: sync && runnable(sync),
+    crossReplicaSyncIntervalUs: dataLayer.crossReplicaSyncInterval,
+    sources,
+  };
 }
 
 const runnable = ({ definition, name, params }: PluginEntry): DataLayerPlugin => ({

@@ -161,6 +161,18 @@ flowControl: {saturationDetector: {pluginRef: d}}`,
     "1:61 plugins[0].parameters.maxTokensInFlightPenalty: a newer parameter, taken as maxTTFTPenaltyMs 286720 at peakPrefillThroughput 1000, which is the same",
   ],
   [
+    "hashBlockSize at a type that does not read it",
+    plugins(
+      "{type: no-hit-lru-scorer, parameters: {lruSize: 9, hashBlockSize: 5}}",
+      "{type: queue-scorer, parameters: {hashBlockSize: 5}}",
+    ),
+    plugins(
+      "{type: no-hit-lru-scorer, parameters: {lruSize: 9}}",
+      "{type: queue-scorer, parameters: {hashBlockSize: 5}}",
+    ),
+    "1:62 plugins[0].parameters.hashBlockSize: an older parameter, which has no effect today",
+  ],
+  [
     "predicted-latency-scorer",
     plugins("{type: predicted-latency-scorer, parameters: {samplingMean: 9, ttftWeight: 1}}"),
     plugins(

@@ -8,6 +8,7 @@ import { cacheTrackingMode, preciseParameters } from "./precise-parameters.ts";
 import { predictedLatencyScorer } from "./predicted-latency-scorer.ts";
 import { prefixIndexParameters } from "./prefix-index-parameters.ts";
 import { attributeWithProducer, embeddingsCacheSize, tokenProducerHttp } from "./renamed-parameters.ts";
+import { strayBlockSize } from "./stray-block-size.ts";
 import { tokensInFlightPenalty } from "./tokens-in-flight-penalty.ts";
 import { topLevelParser } from "./top-level-parser.ts";
 import { topLevelSaturationDetector } from "./top-level-saturation-detector.ts";
@@ -24,6 +25,7 @@ export const OLD_FORMS: readonly OldForm[] = [
   preciseParameters,
   prefixIndexParameters,
   pdThreshold,
+  strayBlockSize,
   predictedLatencyScorer,
   tokensInFlightPenalty,
   tokenProducerHttp,
