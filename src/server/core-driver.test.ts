@@ -29,6 +29,8 @@ function setUp(extra: PluginInstance[] = [], more = {}) {
 const boom = (who: string): never => {
   throw new Error(who);
 };
+/** What is asked for and never answered. */
+const slow = { kind: "slow", payload: null, timeoutUs: 10 };
 const picked = (decision: Decision) =>
   decision.outcome.kind === "picked" ? decision.outcome.endpointIds[0] : decision.outcome.rejection.message;
 
@@ -201,6 +203,58 @@ describe("a core driver", () => {
     expect(order).toEqual(["decision", "requestReleased", "decision", "requestReleased"]);
     expect(driver.core.requestCount).toBe(0);
     expect(driver.requesterCount).toBe(0);
+  });
+
+  it("hands decisions on in the order in which they were made, also those that a requester brought about", () => {
+    let atUs = 0;
+    const { driver } = setUp([{ produce: ({ facts: { model } }) => (model === "m" ? slow : undefined) }], {
+      nowUs: () => atUs,
+      ask: () => new Promise(() => {}),
+    });
+    driver.upsert(endpoint("a"));
+    const order: number[] = [];
+    const note = (decision: Decision): void => void order.push(decision.facts.key);
+    driver.arrive(facts(0), {
+      decided(decision) {
+        note(decision);
+        driver.arrive(facts(0, { model: "another" }), { decided: note });
+      },
+    });
+    driver.arrive(facts(0), { decided: note });
+    atUs = 10;
+    // Both are due in this step.
+    driver.remove("nobody");
+    expect(order).toEqual([0, 1, 2]);
+  });
+
+  it("tells each scrape's own time, and never one before the core's", () => {
+    let atUs = 5;
+    const { driver } = setUp([], { nowUs: () => atUs });
+    const place = driver.upsert(endpoint("a"))!;
+    driver.scraped({ ...place, waiting: 1 });
+    atUs = 9;
+    driver.drain();
+    expect(driver.core.endpoints.updatedAtUs[place.slot]).toBe(5);
+    atUs = 2;
+    expect(driver.nowUs).toBe(9);
+  });
+
+  it("wakes up for no deadline that is over, nor for any once it is closed", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { driver } = setUp([{ produce: () => slow }], {
+      nowUs: () => Date.now() * 1000,
+      ask: () => new Promise(() => {}),
+    });
+    driver.upsert(endpoint("a"));
+    const keys = [0, 1].map(() => driver.arrive(facts(0), { decided: () => undefined }));
+    expect(vi.getTimerCount()).toBe(1);
+    for (const key of keys) driver.ended(key, "natural");
+    expect(vi.getTimerCount()).toBe(0);
+    driver.arrive(facts(0), { decided: () => undefined });
+    driver.close();
+    driver.arrive(facts(0), { decided: () => undefined });
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("keeps nothing of a rejected request", () => {

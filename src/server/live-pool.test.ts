@@ -1,4 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -91,6 +94,33 @@ dataLayer:
     await until(() => scraped(pool).every(Boolean));
     expect(generations()).not.toEqual(before);
     expect(pool.driver.core.endpoints.target).toContain(`127.0.0.1:${third.port}`);
+  });
+
+  it("follows an endpoint's labels, and lets go of one that is removed", async () => {
+    const page = "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting 3\n";
+    const pod = createServer((_request, response) => void response.end(page));
+    const closed = new Promise((resolve) => pod.once("connection", (socket) => socket.once("close", resolve)));
+    onTestFinished(() => void pod.close());
+    await once(pod.listen(0, "127.0.0.1"), "listening");
+    const { file } = await setUp(0);
+    const write = (...labels: string[]) =>
+      writeFile(
+        file,
+        `endpoints: [${labels.map((engine) => `{name: a, address: 127.0.0.1, port: "${(pod.address() as AddressInfo).port}", labels: {llm-d.ai/engine-type: ${engine}}}`).join()}]`,
+      );
+    await write("sglang");
+    const { pool } = await startPool({ endpointsFile: file });
+    const { driver, scrapers } = pool;
+    await until(() => scrapers[0].counts.extract > 0);
+    expect(scrapers[0].counts.rows).toBe(0);
+    await write("vllm");
+    await until(() => scrapers[0].counts.rows > 0);
+    driver.drain();
+    const slot = driver.core.endpoints.slotOf("default/a");
+    expect([slot, driver.core.endpoints.waiting[slot], driver.core.endpoints.generation[slot]]).toEqual([0, 3, 1]);
+    await write();
+    await closed;
+    expect(driver.core.endpoints.size).toBe(0);
   });
 
   it("tells each event to the recorder, scrapes too", async () => {
