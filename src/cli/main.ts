@@ -24,6 +24,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: "what a config or a command line of epp comes to, and what is wrong with it",
     load: async () => (await import("./check.ts")).checkCommand,
   },
+  migrate: {
+    summary: "writes a config of any release in the newest form",
+    load: async () => (await import("./migrate.ts")).migrateCommand,
+  },
   replay: {
     summary: "plays a recorded run again and compares its decisions",
     load: async () => (await import("./replay.ts")).replayCommand,

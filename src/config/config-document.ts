@@ -53,9 +53,10 @@ export interface ConfigDocument {
   readonly requestHandler: z.infer<typeof requestHandlerSpec>;
 }
 
-const API_VERSIONS = ["llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"] as const;
+/** The newest first. */
+export const API_VERSIONS = ["llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"] as const;
 /** Guides that are newer than the recorded stock release write it. */
-const NEWER_API_VERSION = "llm-d.ai/v1";
+export const NEWER_API_VERSION = "llm-d.ai/v1";
 const KIND = "EndpointPickerConfig";
 const KEYS = [
   "apiVersion",

@@ -1,4 +1,4 @@
-import type { CST, Document, Node, YAMLMap } from "yaml";
+import type { CST, Document, DocumentOptions, Node, ParseOptions, SchemaOptions, YAMLMap } from "yaml";
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from "yaml";
 import type { ProblemList } from "./config-error.ts";
 import type { ConfigEntry, ConfigMap, ConfigNode, Place } from "./config-node.ts";
@@ -9,6 +9,18 @@ export const CONFIG_CHARS_MAX = 1_048_576;
 const CONFIG_NODES_MAX = 100_000;
 /** Most tokens that are open at once; a level of nesting has one or two. */
 const STACK_MAX = 128;
+
+/** YAML as Go's library reads it: version 1.1, in parts. */
+export const YAML_OPTIONS: DocumentOptions & SchemaOptions & ParseOptions = {
+  version: "1.1",
+  prettyErrors: false,
+  uniqueKeys: false,
+  // Go's library knows no sexagesimal numbers, and what it makes of dates and sets is text.
+  customTags: (tags) =>
+    tags.filter(
+      (tag) => typeof tag !== "string" && !/:(timestamp|binary|omap|pairs|set)$/.test(tag.tag) && tag.format !== "TIME",
+    ),
+};
 
 const TOP: Place = { line: 1, column: 1 };
 
@@ -42,17 +54,7 @@ export function readConfig(text: string, problems: ProblemList): ConfigMap | und
 }
 
 function compose(text: string, lines: LineCounter, problems: ProblemList): Document.Parsed | undefined {
-  const composer = new Composer({
-    version: "1.1",
-    prettyErrors: false,
-    uniqueKeys: false,
-    // Go's library knows no sexagesimal numbers, and what it makes of dates and sets is text.
-    customTags: (tags) =>
-      tags.filter(
-        (tag) =>
-          typeof tag !== "string" && !/:(timestamp|binary|omap|pairs|set)$/.test(tag.tag) && tag.format !== "TIME",
-      ),
-  });
+  const composer = new Composer(YAML_OPTIONS);
   const deep = (offset: number): void => {
     const { line, col } = lines.linePos(offset);
     problems.at({ line, column: col }, [], "found lists and maps nested too deep, expected a config");

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startCommand } from "../support/command.ts";
 
@@ -96,5 +96,66 @@ describe("warmpath check", () => {
     const { status, error } = await warmpath("check", file(new Uint8Array([0x61, 0xff, 0x0a])));
     expect(status).toBe(1);
     expect(error).toContain("found bytes that are not UTF-8");
+  });
+});
+
+describe("warmpath migrate", () => {
+  const NEWEST = `# The pool of the second floor.
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: queue-scorer # the queue alone
+  - type: kv-cache-utilization-scorer
+    name: kv-cache-scorer
+schedulingProfiles:
+  - name: default
+    plugins:
+      - pluginRef: queue-scorer
+        weight: 0
+      - pluginRef: kv-cache-scorer
+flowControl:
+  saturationDetector: { pluginRef: utilization-detector }
+`;
+
+  it("writes the newest form to standard output and what was old to standard error", async () => {
+    const path = file(CONFIG);
+    const { status, out, error } = await warmpath("migrate", path);
+    expect({ status, out: `${out}\n` }).toEqual({ status: 0, out: NEWEST });
+    expect(error).toContain(`${path}:2:13: apiVersion: an older form of llm-d.ai/v1alpha1`);
+    expect(readFileSync(path, "utf8")).toBe(CONFIG);
+  });
+
+  it("rewrites the file with --write, leaves nothing beside it, and has nothing to do the second time", async () => {
+    const path = file(CONFIG);
+    expect((await warmpath("migrate", "--write", path)).status).toBe(0);
+    expect(readFileSync(path, "utf8")).toBe(NEWEST);
+    expect(readdirSync(dirname(path))).toEqual(["config.yaml"]);
+    expect(await warmpath("migrate", path, "--write")).toEqual({ status: 0, out: "", error: "" });
+    expect(readFileSync(path, "utf8")).toBe(NEWEST);
+    expect((await warmpath("check", path, "--strict-config")).status).toBe(0);
+  });
+
+  it("leaves a broken file alone and tells all that is wrong with it", async () => {
+    const text = "data: {}\nplugins:\n- type: queu-scorer\n";
+    const path = file(text);
+    const { status, out, error } = await warmpath("migrate", "--write", path);
+    expect({ status, out }).toEqual({ status: 1, out: "" });
+    expect(error).toContain(`${path}:3:9: plugins[0].type: found "queu-scorer"`);
+    expect(readFileSync(path, "utf8")).toBe(text);
+  });
+
+  it.each([[["migrate"]], [["migrate", "a", "b"]], [["migrate", "--wirte", "a"]]])(
+    "refuses wrong use: %s",
+    async (args) => {
+      const { status, error } = await warmpath(...args);
+      expect(status).toBe(2);
+      expect(error).toContain("See warmpath migrate --help");
+    },
+  );
+
+  it.each(["check", "migrate"])("explains %s with examples", async (name) => {
+    const { status, out } = await warmpath(name, "--help");
+    expect(status).toBe(0);
+    expect(out).toContain(`Examples\n  warmpath ${name} config.yaml`);
   });
 });
