@@ -21,10 +21,7 @@ export function definePlugin<P>(points: readonly PluginPoint[], spec: Spec<P, Pl
 /** Scores candidates from 0 to 1. */
 export const defineScorer = <P>(spec: Spec<P, Having<"score">>): PluginDefinition => definePlugin(["scorer"], spec);
 
-/**
- * Narrows the candidates.
- * @public
- */
+/** Narrows the candidates. */
 export const defineFilter = <P>(spec: Spec<P, Having<"filter">>): PluginDefinition => definePlugin(["filter"], spec);
 
 /** Picks endpoints by their total scores. */

@@ -3,6 +3,9 @@ import { coreMetricsExtractor } from "./data-layer/core-metrics-extractor.ts";
 import { fileDiscovery } from "./data-layer/file-discovery.ts";
 import { metricsDataSource } from "./data-layer/metrics-data-source.ts";
 import { defineParser } from "./define.ts";
+import { byLabelFilter } from "./filters/by-label-filter.ts";
+import { byLabelSelectorFilter, labelSelectorFilter } from "./filters/label-selector-filter.ts";
+import { ROLE_FILTERS } from "./filters/role-filters.ts";
 import { utilizationDetector } from "./flow-control/utilization-detector.ts";
 import { anthropicParser } from "./parsers/anthropic-parser.ts";
 import { openaiParser } from "./parsers/openai-parser.ts";
@@ -10,12 +13,16 @@ import { passthroughParser } from "./parsers/passthrough-parser.ts";
 import { vllmhttpParser } from "./parsers/vllmhttp-parser.ts";
 import { maxScorePicker } from "./pickers/max-score-picker.ts";
 import { randomPicker } from "./pickers/random-picker.ts";
+import { weightedRandomPicker } from "./pickers/weighted-random-picker.ts";
 import { approxPrefixCacheProducer } from "./producers/approx-prefix-cache-producer.ts";
 import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
+import { headerLabelAffinityScorer } from "./scorers/header-label-affinity-scorer.ts";
 import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.ts";
+import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
+import { loraAffinityScorer } from "./scorers/lora-affinity-scorer.ts";
 import { noHitLruScorer } from "./scorers/no-hit-lru-scorer.ts";
 import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
 import { queueScorer } from "./scorers/queue-scorer.ts";
@@ -25,8 +32,15 @@ import { UNBUILT } from "./unbuilt/list.ts";
 
 /** Every plugin type that is built: one line each. */
 export const PLUGINS: readonly PluginDefinition[] = [
+  byLabelFilter,
+  byLabelSelectorFilter,
+  labelSelectorFilter,
+  ...ROLE_FILTERS,
   activeRequestScorer,
+  headerLabelAffinityScorer,
   kvCacheUtilizationScorer,
+  loadAwareScorer,
+  loraAffinityScorer,
   noHitLruScorer,
   prefixCacheScorer,
   queueScorer,
@@ -34,6 +48,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   tokenLoadScorer,
   maxScorePicker,
   randomPicker,
+  weightedRandomPicker,
   singleProfileHandler,
   approxPrefixCacheProducer,
   inflightLoadProducer,

@@ -26,3 +26,6 @@ export const producerName = (defaultName: string) =>
     .string()
     .default(defaultName)
     .transform((name) => name || defaultName);
+
+/** Name of a header; HTTP does not look at its case. */
+export const headerName = z.string().transform((name) => name.trim().toLowerCase());

@@ -4,6 +4,7 @@ import type { PluginDefinition } from "../../core/plugin.ts";
 import { make, picksOf, poolOf, requestOf } from "../test-support/fixture.ts";
 import { maxScorePicker } from "./max-score-picker.ts";
 import { randomPicker } from "./random-picker.ts";
+import { weightedRandomPicker } from "./weighted-random-picker.ts";
 
 const pods = (count: number) => poolOf(Array.from({ length: count }, () => ({})));
 
@@ -111,5 +112,40 @@ describe("random-picker", () => {
     expect(drawsOf({ name: "a" })).not.toEqual(drawsOf({ name: "b" }));
     expect(drawsOf({ seed: 1 })).not.toEqual(drawsOf({ seed: 2 }));
     expect(drawsOf({ seed: 1 })).toEqual(drawsOf({ seed: 1 }));
+  });
+});
+
+describe("weighted-random-picker", () => {
+  it("picks in proportion to the scores (chi-square over 100,000 picks, p > 0.001)", () => {
+    const totals = [1, 2, 3, 4];
+    const endpoints = pods(totals.length);
+    const plugin = make(weightedRandomPicker, {}, endpoints, { seed: 7 });
+    const counts = totals.map(() => 0);
+    for (let key = 0; key < PICKS; key++) counts[picksOf(plugin, requestOf(endpoints, { key }), totals).picks[0]]++;
+    const statistic = counts.reduce((sum, count, i) => {
+      const expected = (PICKS * totals[i]) / 10;
+      return sum + (count - expected) ** 2 / expected;
+    }, 0);
+    expect(statistic).toBeLessThan(CHI_SQUARE_999[3]);
+  });
+
+  it("picks fairly where no score is above 0 (chi-square over 100,000 picks, p > 0.001)", () => {
+    expect(chiSquare(weightedRandomPicker, [0, -1, 0], [0, 1, 2], PICKS)).toBeLessThan(CHI_SQUARE_999[2]);
+  });
+
+  it("names none with a score of 0 or below, or no number, before one with more", () => {
+    const endpoints = pods(5);
+    const plugin = make(weightedRandomPicker, { maxNumOfEndpoints: 5 }, endpoints);
+    for (let key = 0; key < 50; key++) {
+      const { picks } = picksOf(plugin, requestOf(endpoints, { key }), [0, 1e-9, Number.NaN, 2, -3]);
+      expect(picks.slice(0, 2).toSorted()).toEqual([1, 3]);
+      expect(picks.toSorted()).toEqual([0, 1, 2, 3, 4]);
+    }
+  });
+
+  it("names as many as it is told", () => {
+    const endpoints = pods(3);
+    const plugin = make(weightedRandomPicker, { maxNumOfEndpoints: 2 }, endpoints);
+    expect(picksOf(plugin, requestOf(endpoints), [1, 1, 1]).picks).toHaveLength(2);
   });
 });

@@ -5,41 +5,7 @@ import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { CORE_METRICS_EXTRACTOR } from "../signals.ts";
 import { attributeKey, latencyKey, PREDICTED_LATENCY_PRODUCER, TOPOLOGY_EXTRACTOR, topologyKey } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { labelSelector } from "./label-selector.ts";
 import { share, wordOrFirst } from "./shared-params.ts";
-
-const LABEL_SELECTOR_FILTER = "label-selector-filter";
-
-// 3.1: endpoints by the label llm-d.ai/role.
-const roleFilter = (type: string) => defineUnbuilt({ type, points: ["filter"], params: noParams, ignoresParams: true });
-
-// 3.2
-const byLabel = defineUnbuilt({
-  type: "by-label",
-  points: ["filter"],
-  stability: "deprecated",
-  replacedBy: LABEL_SELECTOR_FILTER,
-  params: z
-    .strictObject({
-      label: z.string().min(1, "the name of a label").describe("Label that is looked at."),
-      validValues: z.array(z.string()).default([]).describe("Values of the endpoints that stay."),
-      allowsNoLabel: z.boolean().default(false).describe("Keeps endpoints without the label, too."),
-    })
-    .refine(({ validValues, allowsNoLabel }) => validValues.length > 0 || allowsNoLabel, {
-      path: ["validValues"],
-      message: "values, or allowsNoLabel: true",
-    }),
-});
-
-// 3.3
-const labelSelectorFilter = defineUnbuilt({ type: LABEL_SELECTOR_FILTER, points: ["filter"], params: labelSelector });
-const byLabelSelector = defineUnbuilt({
-  type: "by-label-selector",
-  points: ["filter"],
-  stability: "deprecated",
-  replacedBy: LABEL_SELECTOR_FILTER,
-  params: labelSelector,
-});
 
 const threshold = z.strictObject({
   operator: z
@@ -172,12 +138,6 @@ const headerBasedTesting = defineUnbuilt({
 });
 
 export const UNBUILT_FILTERS = [
-  roleFilter("decode-filter"),
-  roleFilter("prefill-filter"),
-  roleFilter("encode-filter"),
-  byLabel,
-  labelSelectorFilter,
-  byLabelSelector,
   endpointAttribute,
   utilization,
   prefixCacheAffinity,

@@ -3,7 +3,6 @@ import { UNBUILT_DATA_LAYER } from "./data-layer.ts";
 import { UNBUILT_FILTERS } from "./filters.ts";
 import { UNBUILT_FLOW_CONTROL } from "./flow-control.ts";
 import { UNBUILT_PARSERS } from "./parsers.ts";
-import { UNBUILT_PICKERS } from "./pickers.ts";
 import { UNBUILT_PRECISE_PREFIX } from "./precise-prefix.ts";
 import { UNBUILT_PRODUCERS } from "./producers.ts";
 import { UNBUILT_PROFILE_HANDLERS } from "./profile-handlers.ts";
@@ -16,7 +15,6 @@ export const UNBUILT: readonly PluginDefinition[] = [
   ...UNBUILT_SCORERS,
   ...UNBUILT_SESSION_AFFINITY,
   ...UNBUILT_FILTERS,
-  ...UNBUILT_PICKERS,
   ...UNBUILT_PROFILE_HANDLERS,
   ...UNBUILT_PRODUCERS,
   ...UNBUILT_PRECISE_PREFIX,

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
 import type { PluginReference } from "../../core/plugin.ts";
-import { int, noParams, producerName } from "../params.ts";
+import { headerName, int, noParams, producerName } from "../params.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 import { disaggParams } from "./disagg-params.ts";
-import { headerName, textOr } from "./shared-params.ts";
+import { textOr } from "./shared-params.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const PREFIX_BASED_DECIDER = "prefix-based-pd-decider";

@@ -13,11 +13,9 @@ import {
   topologyKey,
 } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { headerName } from "./shared-params.ts";
 
 const MULTICLUSTER_EXTRACTOR = "multicluster-metrics-extractor";
 const MULTICLUSTER_PREFIX_PRODUCER = "multicluster-approx-prefix-cache-producer";
-const LOAD_THRESHOLD = 128;
 
 // 2.1, 2.2: lower is better, over what other clusters' pickers tell.
 const multiclusterSignal = (type: string, attribute: string) =>
@@ -29,26 +27,6 @@ const multiclusterSignal = (type: string, attribute: string) =>
     ignoresParams: true,
     data: () => ({ wants: [attributeKey(attribute, MULTICLUSTER_EXTRACTOR)] }),
   });
-
-// 2.3
-const loadAware = defineUnbuilt({
-  type: "load-aware-scorer",
-  points: ["scorer"],
-  params: z.strictObject({
-    threshold: int
-      .default(LOAD_THRESHOLD)
-      .transform((threshold) => (threshold > 0 ? threshold : LOAD_THRESHOLD))
-      .describe("Waiting requests at which the score is 0; 0 and below mean the default."),
-  }),
-});
-
-// 2.4
-const loraAffinity = defineUnbuilt({
-  type: "lora-affinity-scorer",
-  points: ["scorer"],
-  params: noParams,
-  ignoresParams: true,
-});
 
 // 2.5
 const multiclusterPrefix = defineUnbuilt({
@@ -129,18 +107,6 @@ const endpointAttribute = defineUnbuilt({
   }),
 });
 
-// 2.11
-const headerLabelAffinity = defineUnbuilt({
-  type: "header-label-affinity-scorer",
-  points: ["scorer"],
-  stability: "alpha",
-  params: z.strictObject({
-    headerName: headerName.refine((name) => name !== "", "the name of a request header").describe("Header to compare."),
-    labelKey: z.string().min(1, "the name of a label").describe("Label of endpoints that it is compared with."),
-  }),
-  headerNames: ({ headerName: name }) => [name],
-});
-
 const weight = (fallback: number, what: string) => z.number().default(fallback).describe(`Weight of ${what}.`);
 
 // 2.14
@@ -186,12 +152,9 @@ const topologyAffinity = defineUnbuilt({
 export const UNBUILT_SCORERS = [
   multiclusterSignal("multicluster-queue-scorer", "llm-d.ai/multicluster-queue-size"),
   multiclusterSignal("multicluster-kv-cache-utilization-scorer", "llm-d.ai/multicluster-kv-cache-utilization"),
-  loadAware,
-  loraAffinity,
   multiclusterPrefix,
   contextLengthAware,
   endpointAttribute,
-  headerLabelAffinity,
   latency,
   mmEmbeddingsCache,
   topologyAffinity,

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { int } from "../params.ts";
+import { headerName, int } from "../params.ts";
 import { attributeKey } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { headerName, wordOrFirst } from "./shared-params.ts";
+import { wordOrFirst } from "./shared-params.ts";
 
 const SESSION_ID_PRODUCER = "session-id-producer";
 

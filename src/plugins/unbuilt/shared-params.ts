@@ -16,6 +16,3 @@ export const wordOrFirst = <const W extends readonly [string, ...string[]]>(...w
 
 /** A share or probability, 0..1. */
 export const share = z.number().min(0).max(1);
-
-/** Name of a header; HTTP does not look at its case. */
-export const headerName = z.string().transform((name) => name.trim().toLowerCase());

@@ -5,6 +5,8 @@ const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const PREFIX_CHARACTERS_MAX = 253;
 const NAME_CHARACTERS_MAX = 63;
 
+type Labels = Readonly<Record<string, string | undefined>>;
+
 /** True for what Kubernetes takes as the key of a label: a name of up to 63 characters, with a DNS name before a slash. */
 function isLabelKey(key: string): boolean {
   const slash = key.indexOf("/");
@@ -16,7 +18,7 @@ function isLabelKey(key: string): boolean {
 const isLabelValue = (value: string): boolean =>
   value === "" || (value.length <= NAME_CHARACTERS_MAX && NAME.test(value));
 
-export const labelKey = z.string().refine(isLabelKey, 'the key of a label, such as "llm-d.ai/role"');
+const labelKey = z.string().refine(isLabelKey, 'the key of a label, such as "llm-d.ai/role"');
 
 const labelValue = z.string().refine(isLabelValue, "the value of a label: up to 63 letters, digits, -, _ and .");
 
@@ -40,3 +42,23 @@ export const labelSelector = z.strictObject({
   matchLabels: z.record(labelKey, labelValue).default({}).describe("Labels and the value that each must have."),
   matchExpressions: z.array(expression).default([]).describe("Further conditions, all of which must hold."),
 });
+
+export type LabelSelector = z.infer<typeof labelSelector>;
+
+/** True when labels meet all conditions. NotIn and DoesNotExist hold where the label is absent, as in Kubernetes. */
+export function selects({ matchLabels, matchExpressions }: LabelSelector, labels: Labels): boolean {
+  for (const key in matchLabels) if (labels[key] !== matchLabels[key]) return false;
+  return matchExpressions.every(({ key, operator, values }) => {
+    const value = labels[key];
+    switch (operator) {
+      case "In":
+        return value !== undefined && values.includes(value);
+      case "NotIn":
+        return value === undefined || !values.includes(value);
+      case "Exists":
+        return value !== undefined;
+      case "DoesNotExist":
+        return value === undefined;
+    }
+  });
+}
