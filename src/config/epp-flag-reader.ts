@@ -175,8 +175,8 @@ class FlagReader implements ReadFlags {
     const next = this.#argv.at(this.#at + 1);
     const hasValue = value === undefined && next !== undefined && next !== "" && next !== "--" && !FLAG.test(next);
     if (hasValue) this.#at++;
-    const what = hasValue ? `it and argument ${this.#at + 1}, its value, are` : "it is";
-    const text = `UNKNOWN FLAG ${cut(shown)}: ${what} passed over and changes nothing${flagHint(name)}`;
+    const what = hasValue ? `, with its value (argument ${this.#at + 1}),` : "";
+    const text = `UNKNOWN FLAG ${cut(shown)}${what} is passed over and changes nothing${flagHint(name)}`;
     if (!this.#unknown.has(name)) this.#unknown.set(name, text);
   }
 
