@@ -6,7 +6,6 @@ import {
   inPlace,
   mapOf,
   mapPlugins,
-  pluginNames,
   pluginsOf,
   textUnder,
   withEntry,
@@ -52,7 +51,7 @@ export const prefixIndexParameters: OldForm = (root, problems) => {
     const rest = withoutEntry(parameters, ...INDEX_KEYS);
     const named = name === PRODUCER || wanted !== "" ? rest : mergedName(rest, name);
     document = replacePlugin(document, i, inPlace(plugin, "parameters", named));
-    document = withProducer(document, name, given);
+    document = withProducer(document, name, given, wanted === "" || wanted === PRODUCER);
   }
   return document;
 };
@@ -100,11 +99,11 @@ const mergedName = (parameters: ConfigMap, name: string): ConfigMap =>
 const replacePlugin = (root: ConfigMap, at: number, by: ConfigMap): ConfigMap =>
   mapPlugins(root, (plugin, path) => (path[1] === at ? by : plugin));
 
-/** A producer of another type than the estimating one keeps its parameters. */
-function withProducer(root: ConfigMap, name: string, given: ConfigMap): ConfigMap {
+/** A producer of another type than the estimating one keeps its parameters; one that is named and missing stays so. */
+function withProducer(root: ConfigMap, name: string, given: ConfigMap, mayMake: boolean): ConfigMap {
   const declared = pluginsOf(root).find((plugin) => (textUnder(plugin, "name") || textUnder(plugin, "type")) === name);
   if (declared) return textUnder(declared, "type") === PRODUCER ? withParameters(root, name, given) : root;
-  if (pluginNames(root).has(name)) return root;
+  if (!mayMake) return root;
   const values = name === PRODUCER ? { type: PRODUCER } : { type: PRODUCER, name };
   return withPlugin(root, withEntry(mapOf(values, given.place), "parameters", given));
 }
