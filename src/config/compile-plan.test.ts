@@ -6,8 +6,6 @@ import type { CoreEvent } from "../core/events.ts";
 import type { Notice } from "../core/notices.ts";
 import { endpoint, facts } from "../core/test-support/test-plan.ts";
 import { InflightColumns } from "../plugins/producers/inflight-columns.ts";
-import { PLUGINS } from "../plugins/list.ts";
-import { UNBUILT_TYPES } from "../plugins/known-types.ts";
 import { compilePlan } from "./compile-plan.ts";
 import { ConfigError } from "./config-error.ts";
 
@@ -74,21 +72,6 @@ schedulingProfiles: [{name: default, plugins: [{pluginRef: utilization-detector}
     expect(() => compilePlan({ text, options: {} }, context())).toThrow(
       "config:1:16: featureGates[0]: found feature gate flowControl, which this release does not build yet",
     );
-  });
-});
-
-describe("the list of types", () => {
-  it("has each name once, and none that counts as unbuilt", () => {
-    const names = PLUGINS.flatMap(({ type, aliases = [] }) => [type, ...aliases]);
-    expect(new Set(names).size).toBe(names.length);
-    expect(names.filter((name) => name in UNBUILT_TYPES)).toEqual([]);
-  });
-
-  it("has only types that can be made without parameters, or that say what they need", () => {
-    for (const { type, params } of PLUGINS) {
-      const { success, error } = params.safeParse({});
-      if (!success) expect([type, error.issues[0].path]).toEqual(["file-discovery", ["path"]]);
-    }
   });
 });
 

@@ -43,22 +43,17 @@ export const labelSelector = z.strictObject({
   matchExpressions: z.array(expression).default([]).describe("Further conditions, all of which must hold."),
 });
 
+const HOLDS: Readonly<Record<string, (value: string | undefined, values: readonly string[]) => boolean>> = {
+  In: (value, values) => value !== undefined && values.includes(value),
+  NotIn: (value, values) => value === undefined || !values.includes(value),
+  Exists: (value) => value !== undefined,
+  DoesNotExist: (value) => value === undefined,
+};
+
 export type LabelSelector = z.infer<typeof labelSelector>;
 
 /** True when labels meet all conditions. NotIn and DoesNotExist hold where the label is absent, as in Kubernetes. */
 export function selects({ matchLabels, matchExpressions }: LabelSelector, labels: Labels): boolean {
   for (const key in matchLabels) if (labels[key] !== matchLabels[key]) return false;
-  return matchExpressions.every(({ key, operator, values }) => {
-    const value = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-    }
-  });
+  return matchExpressions.every(({ key, operator, values }) => HOLDS[operator](labels[key], values));
 }

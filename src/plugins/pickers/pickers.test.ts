@@ -138,8 +138,8 @@ describe("weighted-random-picker", () => {
     const plugin = make(weightedRandomPicker, { maxNumOfEndpoints: 5 }, endpoints);
     for (let key = 0; key < 50; key++) {
       const { picks } = picksOf(plugin, requestOf(endpoints, { key }), [0, 1e-9, Number.NaN, 2, -3]);
-      expect(picks.slice(0, 2).toSorted()).toEqual([1, 3]);
-      expect(picks.toSorted()).toEqual([0, 1, 2, 3, 4]);
+      expect(new Set(picks.slice(0, 2))).toEqual(new Set([1, 3]));
+      expect(new Set(picks)).toEqual(new Set([0, 1, 2, 3, 4]));
     }
   });
 
