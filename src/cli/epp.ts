@@ -44,6 +44,9 @@ async function run(argv: readonly string[]): Promise<number> {
   const { flags, warnings, unknown } = parsed;
   const log = createLog(flags.verbosity);
   for (const warning of [...warnings, ...withoutEffect(flags)]) log.warn(warning);
+  // Users look for this line; a config text may be long and may hold what nobody should read.
+  const { configText, ...shown } = flags;
+  log.info({ flags: { ...shown, configTextChars: configText.length } }, "Flags processed");
   let running: Running;
   try {
     running = await start(flags, unknown.length, log);

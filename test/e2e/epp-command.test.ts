@@ -52,4 +52,36 @@ describe("warmpath epp", () => {
       expect(epp.stderr.join("\n")).toMatch(/Cannot start: .*EADDRINUSE/);
     },
   );
+
+  const FUTURE = ["--future-switch", "--future-value", "fast", "--grpc-prot=1"];
+  const PORTS = ["--grpc-port=0", "--grpcHealthPort", "0", "-metrics-port=0"];
+
+  it("starts with flags of a release to come and spellings of old ones, says so and counts what it does not know", async () => {
+    const config = await configFile();
+    const flags = ["--poolName", "p", "--secure-serving=false", "--config-file", config, ...PORTS, ...FUTURE];
+    const epp = startCommand(["epp", ...flags]);
+    const serving = JSON.parse(await epp.line('"serving"')) as { metricsPort: number };
+    const page = await (await fetch(`http://127.0.0.1:${serving.metricsPort}/metrics`)).text();
+    expect(page).toContain("\nwarmpath_unknown_flags 3\n");
+    const said = epp.stderr.join("\n");
+    expect(said).toContain("UNKNOWN FLAG --future-switch is passed over and changes nothing");
+    expect(said).toContain("UNKNOWN FLAG --grpc-prot is passed over and changes nothing; did you mean --grpc-port?");
+    expect(said).toContain("--poolName is an older form of --pool-name");
+    expect(said).toContain('"msg":"Flags processed"');
+  });
+
+  it("ends with 2 for them with --strict-config", async () => {
+    const epp = startCommand(["epp", "--strict-config", "--pool-name=p", ...FUTURE]);
+    expect(await epp.exit).toBe(2);
+    expect(epp.stderr.join("\n")).toContain("Cannot use flag --future-switch: no such flag");
+  });
+
+  it("has help for today's flags and other help for old ones", async () => {
+    const old = startCommand(["epp", "--help-old"]);
+    expect(await old.exit).toBe(0);
+    expect(old.stdout.join("\n")).toContain("--model-server-metrics-scheme http|https");
+    const help = startCommand(["epp", "--help"]);
+    expect(await help.exit).toBe(0);
+    expect(help.stdout.join("\n")).not.toContain("--model-server-metrics-scheme");
+  });
 });
