@@ -55,6 +55,8 @@ export interface CaseEndpoint {
 
 export interface Case {
   readonly id: string;
+  /** What the case is about. */
+  readonly note?: string;
   readonly family: string;
   readonly config: string;
   readonly flags?: readonly string[];
