@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startCommand } from "../support/command.ts";
 
@@ -68,6 +69,32 @@ describe("warmpath epp", () => {
     expect(said).toContain("UNKNOWN FLAG --grpc-prot is passed over and changes nothing; did you mean --grpc-port?");
     expect(said).toContain("--poolName is an older form of --pool-name");
     expect(said).toContain('"msg":"Flags processed"');
+  });
+
+  it("scrapes where older flags say, and the recorded run replays with them", async () => {
+    const page = createHttpServer();
+    onTestFinished(() => void page.close());
+    page.listen(0, "127.0.0.1");
+    await once(page, "listening");
+    const asked = once(page, "request") as Promise<[IncomingMessage, ServerResponse]>;
+    const config = await configFile();
+    const record = join(dirname(config), "run.jsonl");
+    const { port } = page.address() as AddressInfo;
+    const flags = [
+      ["--poolName=p", "--secureServing=false", "--configFile", config, "--drain-timeout=0s", ...PORTS],
+      ["-modelServerMetricsPort", String(port), "-modelServerMetricsPath=/old"],
+      ["-totalQueuedRequestsMetric=old_waiting", "--record-events", record],
+    ];
+    const epp = startCommand(["epp", ...flags.flat()]);
+    const [request, response] = await asked;
+    expect(request.url).toBe("/old");
+    response.end("# TYPE old_waiting gauge\nold_waiting 5\n");
+    await epp.line('"serving"');
+    epp.child.kill("SIGTERM");
+    expect(await epp.exit).toBe(0);
+    const replay = startCommand(["replay", record]);
+    expect(await replay.exit).toBe(0);
+    expect(await readFile(record, "utf8")).toContain('"total-queued-requests-metric":"old_waiting"');
   });
 
   it("ends with 2 for them with --strict-config", async () => {
