@@ -155,12 +155,12 @@ describe("a core", () => {
   });
 
   it("turns a plugin's exception into a refusal of that request alone", () => {
-    const broken: PluginInstance = { filter: () => (fail ? boom() : keepAll()) };
+    const broken: PluginInstance = { filter: (_request, _candidates, keep) => (fail ? boom() : keepFirst(keep)) };
     let fail = true;
     const boom = (): number => {
       throw new Error("boom");
     };
-    const keepAll = () => 1;
+    const keepFirst = (keep: Int32Array) => ((keep[0] = 0), 1);
     const { step } = testCore({ compile: testCompiler(() => [broken]) });
     step(upsert("a"));
     const notices = step(arrive(0));

@@ -64,7 +64,7 @@ export class Core {
     this.#compile = options.compile;
     this.limits = { ...DEFAULT_CORE_LIMITS, ...options.limits };
     this.#admissionOf = options.admission ?? (() => sheddableAdmission);
-    this.#ring = new DecisionRing(this.limits.decisionsKept);
+    this.#ring = new DecisionRing(this.limits);
     this.#run = this.#runContext();
   }
 
@@ -263,7 +263,7 @@ export class Core {
   }
 
   #begin(request: RequestState | undefined) {
-    const record = this.#ring.place(this.#hash.count);
+    const record = this.#ring.place(this.#hash.count, request?.table?.count ?? 0);
     record.begin(this.#hash.count, request?.table, this.endpoints, this.#nowUs);
     return record;
   }

@@ -1,4 +1,5 @@
 import type { CandidateTable, Candidates } from "./candidates.ts";
+import type { CoreLimits } from "./core-limits.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { NEVER } from "./endpoints.ts";
 import type { Micros } from "./env.ts";
@@ -115,14 +116,21 @@ export class DecisionRecord {
 /** The last decisions' reasons, in memory that is used again and again. */
 export class DecisionRing {
   readonly #records: DecisionRecord[] = [];
-  readonly #recordsMax: number;
+  readonly #rowsMax: number;
+  #recordsMax: number;
 
-  constructor(recordsMax: number) {
-    this.#recordsMax = recordsMax;
+  constructor({ decisionsKept, decisionRowsKept }: Pick<CoreLimits, "decisionsKept" | "decisionRowsKept">) {
+    this.#recordsMax = decisionsKept;
+    this.#rowsMax = decisionRowsKept;
   }
 
-  /** The place of a decision; overwrites the one `recordsMax` before it. */
-  place(sequence: number): DecisionRecord {
+  /** The place of a decision over so many candidates; overwrites the oldest one. */
+  place(sequence: number, rowCount: number): DecisionRecord {
+    if (rowCount * this.#recordsMax > this.#rowsMax) {
+      // For good: each record may be as large as the largest.
+      this.#recordsMax = Math.max(1, Math.floor(this.#rowsMax / rowCount));
+      this.#records.length = 0;
+    }
     const at = sequence % this.#recordsMax;
     return (this.#records[at] ??= new DecisionRecord());
   }

@@ -134,7 +134,8 @@ let places = new Int32Array(64);
 
 function scratchPlaces(count: number): Int32Array {
   if (places.length < count) places = new Int32Array(count * 2);
-  return places;
+  // What a filter forgets to write may not depend on what was before.
+  return places.fill(0, 0, count);
 }
 
 function probed<T>(env: Env, point: ProbePoint, name: string, call: () => T): T {
