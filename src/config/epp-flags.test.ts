@@ -83,6 +83,11 @@ describe("epp flags", () => {
       ["--grpc-max-recv-msg-size=10MiB", "--body-bytes-max", "2MB"],
       { grpcMaxRecvMsgBytes: 10_485_760, bodyBytesMax: 2_000_000 },
     ],
+    [
+      "sizes that are the default",
+      ["--grpc-max-recv-msg-size=", "--grpc-max-send-msg-size=0"],
+      { grpcMaxRecvMsgBytes: 0, grpcMaxSendMsgBytes: 0 },
+    ],
     ["lists", ["--tls-cipher-suites=A,B", "--tls-cipher-suites", "C"], { tlsCipherSuites: ["A", "B", "C"] }],
     ["TLS versions", ["--tls-min-version=VersionTLS13"], { tlsMinVersion: "VersionTLS13" }],
     [
@@ -176,6 +181,18 @@ describe("epp flags that are refused", () => {
       ["--grpc-max-recv-msg-size=lots"],
       1,
       'Cannot use flag --grpc-max-recv-msg-size: found "lots", expected a size above 0 such as 10485760, "10MiB" or "25MB"',
+    ],
+    [
+      "a size below 0",
+      ["--grpc-max-send-msg-size=-1"],
+      1,
+      'Cannot use flag --grpc-max-send-msg-size: found "-1", expected a size above 0 such as 10485760, "10MiB" or "25MB"',
+    ],
+    [
+      "no size of a body",
+      ["--body-bytes-max=0"],
+      1,
+      'Cannot use flag --body-bytes-max: found "0", expected a size above 0 such as 10485760, "10MiB" or "25MB"',
     ],
     [
       "a TLS version that does not exist",

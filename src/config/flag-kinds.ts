@@ -116,7 +116,10 @@ export const duration = (name: string, value: string, help: string): Flag<Micros
     { defaultText: value },
   );
 
-/** A size in bytes: `10485760`, `10MiB`, `25MB`, `256Mi`; not below 1. Stock takes it as a text and reads it later. */
+/**
+ * A size in bytes: `10485760`, `10MiB`, `25MB`, `256Mi`; not below 1. With "" for a default, 0 and "" mean that default.
+ * Stock takes it as a text and reads it later.
+ */
 export const bytes = (name: string, value: string, help: string): Flag<number> =>
   flag(
     name,
@@ -126,8 +129,8 @@ export const bytes = (name: string, value: string, help: string): Flag<number> =
       placeholder: "BYTES",
       expects: 'a size above 0 such as 10485760, "10MiB" or "25MB"',
       parse: (given) => {
-        const size = parseByteSize(given);
-        return size !== undefined && size > 0 ? size : undefined;
+        const size = value === "" && given === "" ? 0 : parseByteSize(given.trim());
+        return size !== undefined && (size > 0 || (size === 0 && value === "")) ? size : undefined;
       },
       refusedLater: () => true,
     },

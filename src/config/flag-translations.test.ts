@@ -117,6 +117,17 @@ describe("older flags as parameters", () => {
     ]);
   });
 
+  it("have no effect where the config has no such plugin, and say so", () => {
+    const argv = ["--model-server-metrics-port=1", "--lora-info-metric=l"];
+    const text = "plugins: [{type: random-picker}]\ndataLayer: {injectDefaults: false}\n";
+    const blueprint = blueprintOf(argv, text);
+    expect(blueprint.dataLayer).toEqual(blueprintOf([], text).dataLayer);
+    expect(blueprint.warnings).toEqual([
+      "--model-server-metrics-* has no effect: the config has no metrics-data-source",
+      "--*-metric has no effect: the config has no core-metrics-extractor",
+    ]);
+  });
+
   it("are options of the config, by today's names, so that a recorded run replays with them", () => {
     const parsed = parseEppFlags(["--poolName=p", "--modelServerMetricsPort=1", "--loraInfoMetric", "l"], {});
     if (!parsed.ok) throw new Error("refused");

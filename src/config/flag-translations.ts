@@ -27,13 +27,16 @@ const ENGINE_SPECS: Readonly<Record<string, keyof EngineConfig>> = {
   "lora-info-metric": "loraSpec",
   "cache-info-metric": "cacheInfoSpec",
 };
+const PAGE_FLAGS = "--model-server-metrics-*";
+const METRIC_FLAGS = "--*-metric";
 const VLLM = BUILT_IN_ENGINES[0];
 
 /**
  * Makes the older flags among the options parameters of the data layer's plugins, as if they were written there: what
  * the config says itself counts before them (stock up to 0.9: factories.go of the metrics plugins). Metric names become an engine
  * "vllm" in place of the built-in one, unless they are its own names, old or new: that reads both.
- * `root`: the document, to tell what it says from defaults. Warns where the config decides.
+ * `root`: the document, to tell what it says from defaults. Warns where the config decides
+ * and where it has no such plugin.
  */
 export function withFlagTranslations(blueprint: Blueprint, root: ConfigNode, options: Options): Blueprint {
   const pages = pageParameters(options);
@@ -48,13 +51,20 @@ export function withFlagTranslations(blueprint: Blueprint, root: ConfigNode, opt
       const kept = Object.entries(pages).filter(([key]) => !said.has(key.toLowerCase()));
       changed.set(entry.name, { ...params, ...Object.fromEntries(kept) });
       const decided = Object.keys(pages).filter((key) => said.has(key.toLowerCase()));
-      if (decided.length > 0) warnings.push(decides(entry.name, decided.join(", "), "--model-server-metrics-*"));
+      if (decided.length > 0) warnings.push(decides(entry.name, decided.join(", "), PAGE_FLAGS));
     } else if (entry.definition.type === CORE_METRICS_EXTRACTOR && engine) {
       const engines = params.engineConfigs as readonly EngineConfig[];
       if (engines.some(({ name }) => name === VLLM.name)) {
-        warnings.push(decides(entry.name, `engineConfigs "${VLLM.name}"`, "--*-metric"));
+        warnings.push(decides(entry.name, `engineConfigs "${VLLM.name}"`, METRIC_FLAGS));
       } else changed.set(entry.name, { ...params, engineConfigs: [...engines, engine] });
     }
+  }
+  for (const [type, flags, isSet] of [
+    [METRICS_DATA_SOURCE, PAGE_FLAGS, Object.keys(pages).length > 0],
+    [CORE_METRICS_EXTRACTOR, METRIC_FLAGS, engine !== undefined],
+  ] as const) {
+    const isThere = blueprint.plugins.some(({ definition }) => definition.type === type);
+    if (isSet && !isThere) warnings.push(`${flags} has no effect: the config has no ${type}`);
   }
   const withParams = <T extends { readonly name: string; readonly params: unknown }>(plugin: T): T => {
     const params = changed.get(plugin.name);
