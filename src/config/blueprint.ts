@@ -1,7 +1,7 @@
 import type { ConfigSource } from "../core/events.ts";
 import type { ConfigDocument } from "./config-document.ts";
 import { readDocument } from "./config-document.ts";
-import { childOf } from "./config-node.ts";
+import { childOf, placeOf } from "./config-node.ts";
 import { ConfigError, ProblemList, problemLine } from "./config-error.ts";
 import type { DataLayer } from "./data-layer.ts";
 import { readDataLayer } from "./data-layer.ts";
@@ -17,7 +17,7 @@ import type { ProfileBlueprint } from "./profiles.ts";
 import { readHandler, readProfiles } from "./profiles.ts";
 import { checkReferences, readDetector, readParsers } from "./references.ts";
 import type { UnbuiltPart } from "./unbuilt-parts.ts";
-import { unbuiltParts } from "./unbuilt-parts.ts";
+import { isFlowControlPolicy, unbuiltParts } from "./unbuilt-parts.ts";
 
 /** Options of a `ConfigSource` that the compiler reads, named as the flags. */
 interface BlueprintOptions {
@@ -64,8 +64,8 @@ export function readBlueprint(source: ConfigSource): Blueprint {
 }
 
 function build(written: ConfigDocument, options: BlueprintOptions, problems: ProblemList): Blueprint | undefined {
-  warnOfNoEffect(written, problems);
   const table = new PluginTable(written, problems, options.allowsExperimental);
+  warnOfNoEffect(written, table, problems);
   const document = defaulted(written, table);
   const profiles = readProfiles(document, table, problems);
   const handler = readHandler(document, table, problems);
@@ -105,10 +105,15 @@ function optionsOf({ options }: ConfigSource): BlueprintOptions {
   };
 }
 
-function warnOfNoEffect({ root, gates }: ConfigDocument, problems: ProblemList): void {
+function warnOfNoEffect({ root, gates }: ConfigDocument, table: PluginTable, problems: ProblemList): void {
+  if (gates.flowControl) return;
+  const text = "has no effect without the feature gate flowControl";
   const flowControl = childOf(root, "flowControl");
   for (const { key, keyPlace } of flowControl?.kind === "map" ? flowControl.entries : []) {
-    if (key === "saturationDetector" || gates.flowControl) continue;
-    problems.warn(keyPlace, ["flowControl", key], "has no effect without the feature gate flowControl");
+    if (key !== "saturationDetector") problems.warn(keyPlace, ["flowControl", key], text);
+  }
+  for (const entry of table.entries) {
+    const where = [...(entry.path ?? []), "type"];
+    if (isFlowControlPolicy(entry)) problems.warn(placeOf(root, where), where, text);
   }
 }

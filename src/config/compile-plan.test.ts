@@ -67,6 +67,18 @@ schedulingProfiles: [{name: default, plugins: [{pluginRef: utilization-detector}
     expect(() => compilePlan({ text: "plugins: [{type: x}, {type: y}]", options: {} }, context())).toThrow(ConfigError);
   });
 
+  it("does without policies of flow control while its gate is closed", () => {
+    const plan = compilePlan(
+      { text: "plugins: [{type: edf-ordering-policy}, {type: queue-scorer}]", options: {} },
+      context(),
+    );
+    expect(plan.blueprint.plugins[0].name).toBe("edf-ordering-policy");
+    expect(plan.plugins.map(({ name }) => name)).not.toContain("edf-ordering-policy");
+    expect(plan.blueprint.warnings).toEqual([
+      "config:1:18: plugins[0].type: has no effect without the feature gate flowControl",
+    ]);
+  });
+
   it("throws for what is understood and not built, with its place", () => {
     const text = "featureGates: [flowControl]\nplugins: [{type: queue-scorer}]";
     expect(() => compilePlan({ text, options: {} }, context())).toThrow(

@@ -21,7 +21,9 @@ export interface EppPlan extends Plan {
 export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan {
   const blueprint = readBlueprint(source);
   if (blueprint.unbuilt.length > 0) throw new ConfigError(blueprint.options.file, unbuiltProblems(blueprint.unbuilt));
-  const made = makePlugins(blueprint, context);
+  // Those that are not built and serve all the same are behind a closed gate.
+  const plugins = blueprint.plugins.filter(({ definition }) => definition.isBuilt !== false);
+  const made = makePlugins(plugins, context);
   const named = <M extends keyof PluginInstance>({ name, definition }: PluginEntry): Named<M> => ({
     name,
     type: definition.type,
@@ -29,7 +31,7 @@ export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan
   });
   const having = <M extends keyof PluginInstance>(method: M, entries: readonly PluginEntry[]): Named<M>[] =>
     entries.filter(({ name }) => made.get(name)![method] !== undefined).map(named<M>);
-  const { plugins, producers, parsers } = blueprint;
+  const { producers, parsers } = blueprint;
   const profiles = blueprint.profiles.map(({ name, filters, scorers, picker }): Profile => ({
     name,
     filters: filters.map(named<"filter">),
@@ -52,7 +54,10 @@ export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan
   });
 }
 
-function makePlugins({ plugins }: Blueprint, { endpoints, seed, limits }: PlanContext): Map<string, PluginInstance> {
+function makePlugins(
+  plugins: readonly PluginEntry[],
+  { endpoints, seed, limits }: PlanContext,
+): Map<string, PluginInstance> {
   const made = new Map<string, PluginInstance>();
   const referencesOf = ({ definition, params }: PluginEntry) => {
     const references = definition.references?.(params) ?? [];

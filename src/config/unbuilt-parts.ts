@@ -14,20 +14,31 @@ export interface UnbuiltPart {
   readonly place: Place;
 }
 
-/** What defaulting makes for flow control stands for nothing by itself: the feature gate is named. */
-const POLICY_POINTS: ReadonlySet<PluginPoint> = new Set(["fairnessPolicy", "orderingPolicy", "usageLimitPolicy"]);
+/** What takes part in flow control alone. */
+const POLICY_POINTS: ReadonlySet<PluginPoint> = new Set([
+  "fairnessPolicy",
+  "orderingPolicy",
+  "usageLimitPolicy",
+  "evictionPolicy",
+]);
+
+/** True for a plugin that only flow control asks: behind a closed gate it does nothing, built or not. */
+export const isFlowControlPolicy = ({ definition }: PluginEntry): boolean =>
+  definition.points.every((point) => POLICY_POINTS.has(point));
 
 /** All that a config asks for and nothing here runs. The list shrinks to nothing as parts are built. */
 export function unbuiltParts({ root, gates, dataLayer }: ConfigDocument, plugins: readonly PluginEntry[]) {
   const parts: UnbuiltPart[] = [];
   const add = (what: string, path: ConfigPath) =>
     parts.push({ what, where: pathText(path), place: placeOf(root, path) });
-  for (const { name, definition, params, path } of plugins) {
+  for (const entry of plugins) {
+    const { name, definition, params, path } = entry;
     for (const key of definition.unbuiltParams?.(params) ?? []) {
       add(`parameter ${key} of ${name}`, [...(path ?? ["plugins"]), "parameters", key]);
     }
-    if (definition.isBuilt !== false || (!path && definition.points.some((point) => POLICY_POINTS.has(point))))
-      continue;
+    // Those that defaulting makes for flow control go without saying: the feature gate is named.
+    const idle = isFlowControlPolicy(entry) && (!path || !gates.flowControl);
+    if (definition.isBuilt !== false || idle) continue;
     const made = path ? "" : `, which the config needs as ${name}`;
     add(`plugin type ${definition.type}${made}`, path ? [...path, "type"] : ["plugins"]);
   }
