@@ -125,6 +125,22 @@ describe("epp flags", () => {
     expect(flags(argv)).toMatchObject({ poolName: "p", poolNamespace: "ns", certPath: "/var/run/kserve/tls" });
   });
 
+  it("take no empty argument for the value of an unknown flag", () => {
+    expect(parseEppFlags([...POOL, "--zzz", "", "--yyy", "--grpc-port=1"], {})).toMatchObject({
+      flags: { grpcPort: 1 },
+      unknown: ["zzz", "yyy"],
+      warnings: [
+        "UNKNOWN FLAG --zzz is passed over and changes nothing",
+        "UNKNOWN FLAG --yyy is passed over and changes nothing",
+      ],
+    });
+  });
+
+  it("find the Kubernetes config in the environment", () => {
+    expect(flags(POOL, { KUBECONFIG: "/k" }).kubeconfig).toBe("/k");
+    expect(flags([...POOL, "--kubeconfig=/mine"], { KUBECONFIG: "/k" }).kubeconfig).toBe("/mine");
+  });
+
   it("find the namespace in the environment", () => {
     expect(flags(POOL, { NAMESPACE: "ns" }).poolNamespace).toBe("ns");
     expect(flags([...POOL, "--pool-namespace=mine"], { NAMESPACE: "ns" }).poolNamespace).toBe("mine");
