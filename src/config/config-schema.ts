@@ -39,44 +39,51 @@ const sourceSpec = z.strictObject({
 
 export const dataLayerSpec = z.strictObject({
   injectDefaults: z.boolean().default(true).describe("Adds metrics-data-source with core-metrics-extractor."),
-  sources: z.array(sourceSpec).default([]),
+  sources: z.array(sourceSpec).default([]).describe("Where signals come from, and who reads them."),
   discovery: pluginRef.optional().describe("Where endpoints come from in place of Kubernetes."),
-  peerDiscovery: pluginRef.optional(),
-  crossReplicaSyncerPluginRef: text,
-  crossReplicaSyncInterval: goDurationUs.optional(),
+  peerDiscovery: pluginRef.optional().describe("Where other replicas of the picker come from."),
+  crossReplicaSyncerPluginRef: text.describe("Name of a plugin that shares state among replicas."),
+  crossReplicaSyncInterval: goDurationUs.optional().describe('Time between two exchanges, such as "1s".'),
 });
 
 /** A Kubernetes quantity: a number or a text such as "1Gi". */
-const quantity = z.unknown().transform((value, context) => {
-  const parsed = typeof value === "number" || typeof value === "string" ? parseQuantity(String(value)) : undefined;
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: "custom", message: 'a quantity such as 5000, "2k" or "1Gi"' });
-  return z.NEVER;
-});
+const quantity = z
+  .unknown()
+  .transform((value, context) => {
+    const parsed = typeof value === "number" || typeof value === "string" ? parseQuantity(String(value)) : undefined;
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: 'a quantity such as 5000, "2k" or "1Gi"' });
+    return z.NEVER;
+  })
+  // For the JSON Schema, which can't tell it from the check.
+  .meta({ type: ["number", "string"] });
+const quantityOf = (what: string) => quantity.optional().describe(what);
 
 const band = z.strictObject({
-  priority: z.int().default(0),
-  maxBytes: quantity.optional(),
-  maxRequests: quantity.optional(),
+  priority: z.int().default(0).describe("Priority of its requests, the greater before the smaller."),
+  maxBytes: quantityOf("Most bytes of requests that wait in it; 0 = the default of a band."),
+  maxRequests: quantityOf("Most requests that wait in it; 0 = the default of a band."),
   defaultRequestTTL: goDurationUs.optional().describe("Time to live in this band; newer releases."),
   noEndpointRequestTTL: goDurationUs
     .optional()
     .describe("Time to live in this band without endpoints; newer releases."),
-  fairnessPolicyRef: text,
-  orderingPolicyRef: text,
+  fairnessPolicyRef: text.describe("Plugin that chooses the flow that goes next."),
+  orderingPolicyRef: text.describe("Plugin that orders the requests of a flow."),
 });
 
 export const flowControlSpec = z.strictObject({
-  maxBytes: quantity.optional(),
-  maxRequests: quantity.optional(),
-  defaultRequestTTL: goDurationUs.optional(),
-  noEndpointRequestTTL: goDurationUs.optional(),
-  defaultPriorityBand: band.optional(),
-  defaultNegativePriorityBand: band.optional(),
-  priorityBands: z.array(band).default([]),
-  usageLimitPolicyPluginRef: text,
-  saturationDetector: pluginRef.optional(),
-  enableEviction: z.boolean().default(false),
+  maxBytes: quantityOf("Most bytes of requests that wait in all; 0 = any."),
+  maxRequests: quantityOf("Most requests that wait in all; 0 = any."),
+  defaultRequestTTL: goDurationUs.optional().describe('Longest wait of a request, such as "30s".'),
+  noEndpointRequestTTL: goDurationUs.optional().describe("Longest wait of a request while there is no endpoint."),
+  defaultPriorityBand: band.optional().describe("Of priorities from 0 without a band of their own."),
+  defaultNegativePriorityBand: band.optional().describe("Of priorities below 0 without a band of their own."),
+  priorityBands: z.array(band).default([]).describe("One for each priority that is listed."),
+  usageLimitPolicyPluginRef: text.describe("Plugin that says how full the pool may get for a priority."),
+  saturationDetector: pluginRef.optional().describe("Plugin that tells how full the pool is."),
+  enableEviction: z.boolean().default(false).describe("Whether running requests give way to those of higher priority."),
 });
 
-export const requestHandlerSpec = z.strictObject({ parsers: z.array(pluginRef).default([]) });
+export const requestHandlerSpec = z.strictObject({
+  parsers: z.array(pluginRef).default([]).describe("Who reads bodies, in the order in which they are asked."),
+});

@@ -1,0 +1,33 @@
+/**
+ * Writes docs/reference from the built program. `npm run build` first. The unit test beside it fails when the pages and
+ * the source differ.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { purposes, referencePages } from "./reference-pages.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = new URL(`${process.env.WARMPATH_DIST ?? "../dist"}/`, import.meta.url);
+const load = (path) => import(new URL(path, dist).href);
+
+const [table, old, { PLUGINS }, jsonSchema, { DEFAULT_CONFIG_TEXT }] = await Promise.all(
+  [
+    "config/epp-flag-table.js",
+    "config/old-flags.js",
+    "plugins/list.js",
+    "config/json-schema.js",
+    "config/default-config.js",
+  ].map(load),
+);
+const pages = await referencePages({
+  flags: { ...table, ...old },
+  plugins: PLUGINS,
+  jsonSchema,
+  defaultConfig: DEFAULT_CONFIG_TEXT,
+  purposes: await purposes(root, (from) => load(join("plugins", from.replace(/\.ts$/, ".js")))),
+});
+const folder = join(root, "docs/reference");
+mkdirSync(folder, { recursive: true });
+for (const [name, text] of Object.entries(pages)) writeFileSync(join(folder, name), text);
+console.log(`docs/reference: ${Object.keys(pages).join(", ")}`);
