@@ -4,8 +4,12 @@ import { fileDiscovery } from "./data-layer/file-discovery.ts";
 import { metricsDataSource } from "./data-layer/metrics-data-source.ts";
 import { defineParser } from "./define.ts";
 import { byLabelFilter } from "./filters/by-label-filter.ts";
+import { endpointAttributeFilter } from "./filters/endpoint-attribute-filter.ts";
 import { byLabelSelectorFilter, labelSelectorFilter } from "./filters/label-selector-filter.ts";
+import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filter.ts";
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
+import { utilizationFilter } from "./filters/utilization-filter.ts";
+import { concurrencyDetector } from "./flow-control/concurrency-detector.ts";
 import { utilizationDetector } from "./flow-control/utilization-detector.ts";
 import { anthropicParser } from "./parsers/anthropic-parser.ts";
 import { openaiParser } from "./parsers/openai-parser.ts";
@@ -19,6 +23,8 @@ import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
+import { contextLengthAware } from "./scorers/context-length-aware.ts";
+import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
 import { headerLabelAffinityScorer } from "./scorers/header-label-affinity-scorer.ts";
 import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.ts";
 import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
@@ -34,9 +40,14 @@ import { UNBUILT } from "./unbuilt/list.ts";
 export const PLUGINS: readonly PluginDefinition[] = [
   byLabelFilter,
   byLabelSelectorFilter,
+  endpointAttributeFilter,
   labelSelectorFilter,
+  prefixCacheAffinityFilter,
   ...ROLE_FILTERS,
+  utilizationFilter,
+  contextLengthAware,
   activeRequestScorer,
+  endpointAttributeScorer,
   headerLabelAffinityScorer,
   kvCacheUtilizationScorer,
   loadAwareScorer,
@@ -53,6 +64,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   approxPrefixCacheProducer,
   inflightLoadProducer,
   tokenProducer,
+  concurrencyDetector,
   utilizationDetector,
   metricsDataSource,
   coreMetricsExtractor,

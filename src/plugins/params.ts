@@ -29,3 +29,10 @@ export const producerName = (defaultName: string) =>
 
 /** Name of a header; HTTP does not look at its case. */
 export const headerName = z.string().transform((name) => name.trim().toLowerCase());
+
+/** One of several words; "" means the first, as where stock compares with the zero value. */
+export const wordOrFirst = <const W extends readonly [string, ...string[]]>(...words: W) =>
+  z
+    .enum(["", ...words])
+    .optional()
+    .transform((word) => (word || words[0]) as W[number]);

@@ -1,9 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { stringify } from "yaml";
+import { readBlueprint } from "../../src/config/blueprint.ts";
 import { compilePlan } from "../../src/config/compile-plan.ts";
+import type { ConfigSource } from "../../src/core/events.ts";
 import { blockIds } from "../../src/core/block-ids.ts";
 import type { RewriteMode } from "../../src/core/parser.ts";
+import type { CoreMetricsExtractorParams } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
 import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
+import type { MetricsExtractor } from "../../src/plugins/data-layer/metrics-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
@@ -48,6 +52,7 @@ class Play {
   readonly #pages = new Map<string, Page>();
   readonly #slots = new Map<string, { slot: number; generation: number; labels: Readonly<Record<string, string>> }>();
   readonly #machineOptions: MachineOptions;
+  readonly #extractor: MetricsExtractor;
   readonly #ownIds = new Set<unknown>();
   #nowUs = 1_000_000;
 
@@ -68,7 +73,9 @@ class Play {
       ...OPTIONS,
       "disable-endpoint-subset-filter": flags.some((flag) => /^--disable-endpoint-subset-filter(=true)?$/.test(flag)),
     };
-    this.#driver.load({ text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options });
+    const source = { text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options };
+    this.#driver.load(source);
+    this.#extractor = extractorOf(source);
   }
 
   run(): Played {
@@ -128,7 +135,7 @@ class Play {
       const text =
         typeof page === "string" ? page : page?.status === undefined || page.status === 200 ? page?.text : null;
       if (text === null || text === undefined) continue;
-      const result = extractor.extract(Buffer.from(text, "utf8"), labels);
+      const result = this.#extractor.extract(Buffer.from(text, "utf8"), labels);
       if ("row" in result && result.row) this.#driver.scraped({ ...result.row, slot, generation });
     }
   }
@@ -152,8 +159,15 @@ class Play {
   }
 }
 
+/** The extractor that the config names for the endpoints' pages. */
+function extractorOf(source: ConfigSource): MetricsExtractor {
+  const { sources } = readBlueprint(source).dataLayer;
+  const extractors = sources.flatMap(({ extractors: named }) => named);
+  const { params } = extractors.find(({ type }) => type === "core-metrics-extractor") ?? { params: {} };
+  return createCoreMetricsExtractor(params as CoreMetricsExtractorParams);
+}
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const extractor = createCoreMetricsExtractor({});
 
 /** One stream: the machine, with the driver as its host, and what it answered. */
 class PlayedStream {

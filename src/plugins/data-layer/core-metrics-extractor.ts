@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { dataKey } from "../../core/data-key.ts";
 import { defineDataLayerType } from "../define.ts";
 import { CORE_METRICS_EXTRACTOR, CORE_SIGNALS, signalKey } from "../signals.ts";
 import { BUILT_IN_ENGINES, VLLM_OLD_KV_USAGE_SPEC, engineConfigSchema } from "./engine-configs.ts";
@@ -53,7 +54,14 @@ export const coreMetricsExtractor = defineDataLayerType("extractor", {
   type: CORE_METRICS_EXTRACTOR,
   aliases: ["model-server-protocol-metrics"],
   params,
-  data: (_, name) => ({ produces: CORE_SIGNALS.map((signal) => signalKey(signal, name)) }),
+  data: ({ engineConfigs }, name) => ({
+    produces: [
+      ...CORE_SIGNALS.map((signal) => signalKey(signal, name)),
+      ...engineConfigs.flatMap(({ customMetrics }) =>
+        customMetrics.map(({ attributeKey }) => dataKey(attributeKey, name)),
+      ),
+    ],
+  }),
 });
 
 export interface ExtractorOptions {

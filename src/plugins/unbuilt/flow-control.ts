@@ -1,23 +1,7 @@
 import { z } from "zod";
-import { inflightLoadKey } from "../../core/data-key.ts";
 import type { PluginPoint, Stability } from "../../core/plugin.ts";
-import { int, noParams, producerName } from "../params.ts";
-import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
+import { int, noParams } from "../params.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-
-// 7.1
-const concurrencyDetector = defineUnbuilt({
-  type: "concurrency-detector",
-  points: ["saturationDetector", "filter"],
-  params: z.strictObject({
-    maxConcurrency: int.min(1).default(100).describe("Requests in flight at which an endpoint is full."),
-    headroom: z.number().min(0).default(0).describe("Share by which an endpoint may be over it as a filter."),
-    concurrencyMode: z.enum(["requests", "tokens", "hybrid"]).default("requests").describe("What is counted."),
-    maxTokenConcurrency: int.min(1).default(1_000_000).describe("Tokens in flight at which an endpoint is full."),
-    inFlightLoadProducerName: producerName(INFLIGHT_LOAD_PRODUCER).describe("Who counts."),
-  }),
-  data: ({ inFlightLoadProducerName }) => ({ requires: [inflightLoadKey(inFlightLoadProducerName)] }),
-});
 
 const plain = (type: string, point: PluginPoint, stability?: Stability) =>
   defineUnbuilt({ type, points: [point], params: noParams, ignoresParams: true, ...(stability && { stability }) });
@@ -73,7 +57,6 @@ const priorityHoldback = defineUnbuilt({
 });
 
 export const UNBUILT_FLOW_CONTROL = [
-  concurrencyDetector,
   plain("global-strict-fairness-policy", "fairnessPolicy"),
   plain("round-robin-fairness-policy", "fairnessPolicy"),
   programAware,

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import { prefixMatchKey } from "../../core/data-key.ts";
 import { int, noParams, producerName } from "../params.ts";
-import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
-import { CORE_METRICS_EXTRACTOR } from "../signals.ts";
 import {
   attributeKey,
   encoderCacheKey,
@@ -53,60 +51,6 @@ const multiclusterPrefix = defineUnbuilt({
   data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
 });
 
-// 2.9
-const contextLengthAware = defineUnbuilt({
-  type: "context-length-aware",
-  points: ["filter", "scorer"],
-  params: z.strictObject({
-    label: z
-      .string()
-      .min(1, "the name of a label")
-      .default("llm-d.ai/context-length-range")
-      .describe("Label with an endpoint's range of context lengths in tokens, `min-max`."),
-    enableFiltering: z.boolean().default(false).describe("Drops endpoints whose range does not hold the request."),
-  }),
-  data: () => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)] }),
-});
-
-const normalization = z
-  .strictObject({
-    fixedRange: z
-      .strictObject({
-        min: z.number().default(0).describe("Value that counts as 0."),
-        max: z.number().default(0).describe("Value that counts as 1."),
-      })
-      .refine(({ min, max }) => min < max, "min below max")
-      .optional()
-      .describe("Values are measured by this range."),
-    adaptiveRange: z.strictObject({}).optional().describe("Values are measured by the candidates' own range."),
-  })
-  .refine(({ fixedRange, adaptiveRange }) => !fixedRange || !adaptiveRange, "fixedRange or adaptiveRange, not both");
-
-// 2.10
-const endpointAttribute = defineUnbuilt({
-  type: "endpoint-attribute-scorer",
-  points: ["scorer"],
-  stability: "alpha",
-  params: z
-    .strictObject({
-      attributeKey: z.string().min(1, "the name of an attribute").describe("Attribute of endpoints that is scored."),
-      producer: z.string().optional().describe('Who brings it; default core-metrics-extractor, "" for anyone.'),
-      algorithm: z
-        .strictObject({
-          type: z.enum(["linear_lower_is_better", "linear_higher_is_better"]).describe("Which end scores 1."),
-          normalization: normalization.optional().describe("How values become 0..1; default adaptiveRange."),
-        })
-        .describe("How a value becomes a score."),
-    })
-    .refine(({ attributeKey: key, producer }) => producer !== undefined || !key.includes("/"), {
-      path: ["attributeKey"],
-      message: 'an attribute without "/", or producer beside it: they are two parameters',
-    }),
-  data: ({ attributeKey: attribute, producer = CORE_METRICS_EXTRACTOR }) => ({
-    wants: producer === "" ? [] : [attributeKey(attribute, producer)],
-  }),
-});
-
 const weight = (fallback: number, what: string) => z.number().default(fallback).describe(`Weight of ${what}.`);
 
 // 2.14
@@ -153,8 +97,6 @@ export const UNBUILT_SCORERS = [
   multiclusterSignal("multicluster-queue-scorer", "llm-d.ai/multicluster-queue-size"),
   multiclusterSignal("multicluster-kv-cache-utilization-scorer", "llm-d.ai/multicluster-kv-cache-utilization"),
   multiclusterPrefix,
-  contextLengthAware,
-  endpointAttribute,
   latency,
   mmEmbeddingsCache,
   topologyAffinity,

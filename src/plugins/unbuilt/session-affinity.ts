@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { headerName, int } from "../params.ts";
+import { headerName, int, wordOrFirst } from "../params.ts";
 import { attributeKey } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { wordOrFirst } from "./shared-params.ts";
 
 const SESSION_ID_PRODUCER = "session-id-producer";
 

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import type { PrefixMatch } from "../../core/data-key.ts";
+import { dataKey, inflightLoadKey, prefixMatchKey } from "../../core/data-key.ts";
+import { draw, drawName } from "../../core/draw.ts";
+import { defineFilter } from "../define.ts";
+import { producerName } from "../params.ts";
+import { INFLIGHT_LOAD_PRODUCER, InflightColumns } from "../producers/inflight-columns.ts";
+import { keepAll } from "./keep-all.ts";
+
+const LATENCY_PREDICTOR = "latencyPredictor";
+const MS_PER_SECOND = 1000;
+
+const params = z
+  .strictObject({
+    affinityThreshold: z.number().max(1).default(0.8).describe("Cached share of an endpoint that holds the prompt."),
+    explorationProbability: z.number().min(0).max(1).default(0).describe("Share of requests that pass by the filter."),
+    maxTTFTPenaltyMs: z.number().min(0).default(18_000).describe("Later first token that it is worth; 0 = any."),
+    ttftSource: z.enum(["prefillThroughput", LATENCY_PREDICTOR]).default("prefillThroughput").describe("Who tells it."),
+    peakPrefillThroughput: z.number().default(15_928).describe("Prompt tokens that an endpoint computes in a second."),
+    prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe("Who tells of prefixes."),
+    latencyPredictionInfoProducerName: producerName("predicted-latency-producer").describe("Who predicts."),
+    inFlightLoadProducerName: producerName(INFLIGHT_LOAD_PRODUCER).describe("Who counts tokens in flight."),
+  })
+  .refine(
+    ({ ttftSource, maxTTFTPenaltyMs, peakPrefillThroughput }) =>
+      ttftSource === LATENCY_PREDICTOR || maxTTFTPenaltyMs === 0 || peakPrefillThroughput > 0,
+    { path: ["peakPrefillThroughput"], message: "a number above 0, as ttftSource needs it" },
+  );
+
+/**
+ * Keeps the endpoints that hold most of the prompt (matched blocks / blocks >= affinityThreshold), when there are some,
+ * unless the best of them would answer later than the best other one by more than maxTTFTPenaltyMs. The time to the
+ * first token is estimated: tokens in flight / peakPrefillThroughput * 1000. A threshold of 0 or below, a single
+ * candidate and a share explorationProbability of requests pass by. Source: scheduling/filter/prefixcacheaffinity.
+ */
+export const prefixCacheAffinityFilter = defineFilter({
+  type: "prefix-cache-affinity-filter",
+  params,
+  unbuiltParams: ({ ttftSource }) => (ttftSource === LATENCY_PREDICTOR ? ["ttftSource"] : []),
+  data: ({ maxTTFTPenaltyMs, ttftSource, ...names }) => {
+    const load =
+      ttftSource === LATENCY_PREDICTOR
+        ? dataKey("LatencyPredictionInfo", names.latencyPredictionInfoProducerName)
+        : inflightLoadKey(names.inFlightLoadProducerName);
+    return { requires: [prefixMatchKey(names.prefixMatchInfoProducerName), ...(maxTTFTPenaltyMs > 0 ? [load] : [])] };
+  },
+  create: (parsed, { name, seed, endpoints }) => {
+    const { affinityThreshold, explorationProbability, maxTTFTPenaltyMs, peakPrefillThroughput } = parsed;
+    const matchKey = prefixMatchKey(parsed.prefixMatchInfoProducerName);
+    const load = new InflightColumns(endpoints, parsed.inFlightLoadProducerName);
+    const consumer = drawName(name);
+    const ttftMs = (slot: number) => (load.tokens(slot) / peakPrefillThroughput) * MS_PER_SECOND;
+    return {
+      filter(request, { count, rows, slots }, keep) {
+        if (count <= 1 || affinityThreshold <= 0) return keepAll(count, keep);
+        const explores =
+          explorationProbability > 0 && draw(seed, request.facts.key, 0, consumer, consumer) < explorationProbability;
+        if (explores) return keepAll(count, keep);
+        const match = request.get(matchKey);
+        let kept = 0;
+        let stickyMs = Number.POSITIVE_INFINITY;
+        let otherMs = Number.POSITIVE_INFINITY;
+        for (let i = 0; i < count; i++) {
+          const ms = ttftMs(slots[i]);
+          if (cachedShare(match, rows[i]) >= affinityThreshold) {
+            keep[kept++] = i;
+            stickyMs = Math.min(stickyMs, ms);
+          } else {
+            otherMs = Math.min(otherMs, ms);
+          }
+        }
+        const isLate = maxTTFTPenaltyMs > 0 && kept < count && stickyMs - otherMs > maxTTFTPenaltyMs;
+        return kept === 0 || isLate ? keepAll(count, keep) : kept;
+      },
+    };
+  },
+});
+
+function cachedShare(match: PrefixMatch | undefined, row: number): number {
+  return match && match.totalBlocks > 0 ? match.matchBlocks[row] / match.totalBlocks : 0;
+}
