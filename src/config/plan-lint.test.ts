@@ -85,6 +85,17 @@ describe("lints of a plan", () => {
       [],
     ],
     [
+      "an index of events that nobody feeds",
+      config(
+        [
+          "type: prefix-cache-scorer, parameters: {prefixMatchInfoProducerName: p}",
+          "name: p, type: precise-prefix-cache-producer",
+        ],
+        ["pluginRef: prefix-cache-scorer"],
+      ),
+      ["3 unfed-index"],
+    ],
+    [
       "blocks that cut through the engine's",
       config(
         [
@@ -120,6 +131,26 @@ describe("lints of a plan", () => {
     expect(findings.map(({ text: found }) => found)).toEqual([
       "queue-scorer reads WaitingQueueSize, which nobody brings: core-metrics-extractor stands under no source of dataLayer.sources",
     ]);
+  });
+
+  it.each([
+    // It gives what it reads by other ways itself.
+    [
+      "a scorer with a producer of its own",
+      config(["type: precise-prefix-cache-scorer"], ["pluginRef: precise-prefix-cache-scorer"]),
+    ],
+    [
+      "a producer that is an extractor too",
+      config(
+        [
+          "type: prefix-cache-scorer, parameters: {prefixMatchInfoProducerName: p}",
+          "name: p, type: precise-prefix-cache-producer, parameters: {kvEventsConfig: {zmqEndpoint: 'tcp://*:5557'}}",
+        ],
+        ["pluginRef: prefix-cache-scorer"],
+      ),
+    ],
+  ])("say nothing of %s", (_, text) => {
+    expect(lint(text)).toEqual([]);
   });
 
   it("have a name and one line each, and no name twice", () => {

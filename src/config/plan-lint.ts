@@ -5,7 +5,7 @@ import { ProblemList } from "./config-error.ts";
 import type { ConfigMap, ConfigPath } from "./config-node.ts";
 import { pathText, placeOf } from "./config-node.ts";
 import { unmatchedBlockSize } from "./plan-lint-blocks.ts";
-import { signalNobodyBrings, unreadProducer, unusedPlugin } from "./plan-lint-data.ts";
+import { signalNobodyBrings, unfedIndex, unreadProducer, unusedPlugin } from "./plan-lint-data.ts";
 import { contradictingFilters, idleProfile } from "./plan-lint-profiles.ts";
 import { duplicateScorer, idleWeight, negativeWeight, zeroWeight } from "./plan-lint-weights.ts";
 
@@ -49,6 +49,7 @@ export interface LintWarning extends ConfigProblem {
 /** Every lint, in the order of its name in a report. */
 export const LINTS: readonly Lint[] = [
   signalNobodyBrings,
+  unfedIndex,
   unreadProducer,
   unusedPlugin,
   zeroWeight,

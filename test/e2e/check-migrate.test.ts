@@ -71,6 +71,31 @@ describe("warmpath check", () => {
     });
   });
 
+  it("takes the command line of another release, with what is old or unknown in it as warnings", async () => {
+    const { status, out } = await warmpath(
+      ...[
+        "check",
+        "-poolName",
+        "p",
+        "--refreshMetricsInterval=1s",
+        "--flag-of-2030",
+        "x",
+        "--kvCacheUsagePercentageMetric=m",
+      ],
+      ...["--config-text", "plugins: [{type: queue-scorer}]", "--json"],
+    );
+    expect(status).toBe(0);
+    const { options, warnings, plan } = JSON.parse(out) as {
+      options: object;
+      warnings: { message: string }[];
+      plan: { plugins: { type: string; parameters: object }[] };
+    };
+    expect(options).toMatchObject({ poolName: "p", refreshMetricsIntervalUs: 1_000_000 });
+    expect(warnings.map(({ message }) => message).join("\n")).toMatch(/flag-of-2030/);
+    const extractor = plan.plugins.find(({ type }) => type === "core-metrics-extractor")!;
+    expect(extractor.parameters).toMatchObject({ engineConfigs: [{ name: "vllm", kvUsageSpec: "m" }] });
+  });
+
   it("ends with 1 and all errors at their places", async () => {
     const path = file(
       "plugins:\n- type: queu-scorer\n- type: random-picker\n  parameters: {maxNumOfEndpoints: many}\n",
