@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { UNBUILT } from "../../src/plugins/unbuilt/list.ts";
 import { startCommand } from "../support/command.ts";
 
 const CONFIG = `# The pool of the second floor.
@@ -73,16 +74,16 @@ describe("warmpath check", () => {
 
   it("takes the command line of another release, with what is old or unknown in it as warnings", async () => {
     const { status, out } = await warmpath(
-      ...[
-        "check",
-        "-poolName",
-        "p",
-        "--refreshMetricsInterval=1s",
-        "--flag-of-2030",
-        "x",
-        "--kvCacheUsagePercentageMetric=m",
-      ],
-      ...["--config-text", "plugins: [{type: queue-scorer}]", "--json"],
+      "check",
+      "-poolName",
+      "p",
+      "--refreshMetricsInterval=1s",
+      "--flag-of-2030",
+      "x",
+      "--kvCacheUsagePercentageMetric=m",
+      "--config-text",
+      "plugins: [{type: queue-scorer}]",
+      "--json",
     );
     expect(status).toBe(0);
     const { options, warnings, plan } = JSON.parse(out) as {
@@ -94,6 +95,22 @@ describe("warmpath check", () => {
     expect(warnings.map(({ message }) => message).join("\n")).toMatch(/flag-of-2030/);
     const extractor = plan.plugins.find(({ type }) => type === "core-metrics-extractor")!;
     expect(extractor.parameters).toMatchObject({ engineConfigs: [{ name: "vllm", kvUsageSpec: "m" }] });
+  });
+
+  // Shrinks to nothing as types are built.
+  const unbuilt = UNBUILT.find(({ points, params, stability }) => {
+    return points.includes("scorer") && stability !== "alpha" && params.safeParse({}).success;
+  });
+  it.runIf(unbuilt)("plans a type that is not built yet, names it, and ends with 1 as epp would refuse", async () => {
+    const text = `plugins: [{type: ${unbuilt!.type}}]`;
+    const { status, out } = await warmpath("check", "--pool-name=p", "--json", "--config-text", text);
+    expect(status).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      ok: false,
+      errors: [],
+      unbuilt: expect.arrayContaining([expect.objectContaining({ message: expect.stringContaining(unbuilt!.type) })]),
+      plan: { profiles: [{ scorers: [{ name: unbuilt!.type }] }] },
+    });
   });
 
   it("ends with 1 and all errors at their places", async () => {
