@@ -24,6 +24,18 @@ export function rewriteYaml(document: Document.Parsed, before: ConfigMap, after:
   rewriter.keepComments(document);
 }
 
+/** Puts a copy of what it names in the place of each alias, and drops the anchors. */
+export function writeOutAliases(document: Document.Parsed): void {
+  visit(document, {
+    Alias: (_, alias) => alias.resolve(document)?.clone() as Node | undefined,
+  });
+  visit(document, {
+    Value: (_, node) => {
+      delete node.anchor;
+    },
+  });
+}
+
 class Rewriter {
   readonly #sources = new Map<ConfigNode, Node>();
   readonly #removed: Removed[] = [];

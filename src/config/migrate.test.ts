@@ -130,6 +130,23 @@ requestHandler:
     expect(planText({ text: result, options: {} })).toBe(planText({ text, options: {} }));
   });
 
+  it.each([
+    ["parser: &p {pluginRef: openai-parser}\nrequestHandler: {parsers: [*p]}\nplugins: [{type: queue-scorer}]\n"],
+    [
+      "saturationDetector: &p {pluginRef: utilization-detector}\nflowControl: {saturationDetector: *p}\nplugins: [{type: queue-scorer}]\n",
+    ],
+  ])("writes out an alias whose anchor goes: %j", (text) => {
+    const result = migrated(text);
+    expect(result).not.toMatch(/[&*]p/);
+    expect(migrated(result)).toBe(result);
+    expect(planText({ text: result, options: {} })).toBe(planText({ text, options: {} }));
+  });
+
+  it("keeps the ends of lines", () => {
+    const result = migrated("# top\r\ndata: {}\r\nplugins:\r\n- type: queue-scorer\r\n");
+    expect(result).toBe("# top\r\ndataLayer: {}\r\nplugins:\r\n- type: queue-scorer\r\n");
+  });
+
   it("writes out a merged map that it has to change, and keeps the anchor", () => {
     const text = `plugins:
 - &kv

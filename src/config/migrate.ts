@@ -4,7 +4,7 @@ import { readBlueprint } from "./blueprint.ts";
 import { ConfigError, ProblemList } from "./config-error.ts";
 import type { ConfigMap, ConfigNode } from "./config-node.ts";
 import { newestForm } from "./migrate-forms.ts";
-import { rewriteYaml } from "./migrate-yaml.ts";
+import { rewriteYaml, writeOutAliases } from "./migrate-yaml.ts";
 import { planReport } from "./plan-report.ts";
 import { readConfig, YAML_OPTIONS } from "./read-config.ts";
 
@@ -30,10 +30,11 @@ export function migrateConfig(text: string, file: string): Migration {
   if (!root) return { text, changes: [] };
   const newest = newestForm(root);
   if (sameNodes(newest, root)) return { text, changes: [] };
-  const migrated = text.trimStart().startsWith("{") ? writeJson(text, newest) : writeYaml(text, root, newest);
-  const again = readConfig(migrated, problems);
-  const lost = `Cannot migrate ${file}: found anchors, aliases or merge keys in what is old, expected them written out`;
-  if (!again || !sameNodes(again, newest) || !sameNodes(newestForm(again), again)) throw new Error(lost);
+  const isJson = text.trimStart().startsWith("{");
+  const migrated = isJson
+    ? writeJson(text, newest)
+    : (writeYaml(text, root, newest) ?? writeYaml(text, root, newest, true));
+  if (migrated === undefined) throw new Error(`Cannot migrate ${file}: it can't be written anew with the same meaning`);
   if (planText({ text: migrated, options }) !== planText({ text, options })) {
     throw new Error(`Cannot migrate ${file}: the newest form would give another plan`);
   }
@@ -45,19 +46,36 @@ function writeJson(text: string, root: ConfigMap): string {
   return `${JSON.stringify(plain(root), undefined, indent)}${text.endsWith("\n") ? "\n" : ""}`;
 }
 
-/** The first document anew; what follows it is none of a config, and stays. */
-function writeYaml(text: string, before: ConfigMap, after: ConfigMap): string {
+/**
+ * The first document anew; what follows it is none of a config, and stays. With `withoutAliases` aliases are written out,
+ * as an anchor may have gone or moved behind them. Undefined when the new text does not say what it should.
+ */
+function writeYaml(text: string, before: ConfigMap, after: ConfigMap, withoutAliases = false): string | undefined {
   const documents = parseAllDocuments(text, YAML_OPTIONS);
   const [document] = Array.isArray(documents) ? documents : [];
-  if (!document) return text;
+  if (!document) return undefined;
   const end = document.range[2];
+  if (withoutAliases) writeOutAliases(document);
   rewriteYaml(document, before, after);
-  const written = document.toString({
-    lineWidth: 0,
-    indentSeq: !/^( *)(?:- )?[^\s#-][^#\n]*:[ \t]*(?:#.*)?\n\1- /m.test(text),
-    flowCollectionPadding: !/[{[][^\s\]}]/.test(text) || /[{[] \S/.test(text),
-  });
-  return written + text.slice(end);
+  const unix = text.replaceAll("\r\n", "\n");
+  try {
+    const written = document.toString({
+      lineWidth: 0,
+      indentSeq: !/^( *)(?:- )?[^\s#-][^#\n]*:[ \t]*(?:#.*)?\n\1- /m.test(unix),
+      flowCollectionPadding: !/[{[][^\s\]}]/.test(unix) || /[{[] \S/.test(unix),
+    });
+    const migrated = (unix === text ? written : written.replaceAll("\n", "\r\n")) + text.slice(end);
+    return says(migrated, after) ? migrated : undefined;
+  } catch {
+    // An alias without an anchor before it.
+    return undefined;
+  }
+}
+
+/** Whether a text says what a tree says, and nothing in it is old. */
+function says(text: string, tree: ConfigMap): boolean {
+  const read = readConfig(text, new ProblemList());
+  return read !== undefined && sameNodes(read, tree) && sameNodes(newestForm(read), read);
 }
 
 type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain };
