@@ -21,6 +21,8 @@ import { weightedRandomPicker } from "./pickers/weighted-random-picker.ts";
 import { approxPrefixCacheProducer } from "./producers/approx-prefix-cache-producer.ts";
 import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
+import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-profile-handler.ts";
+import { headerProfileHandler } from "./profile-handlers/header-profile-handler.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
@@ -60,6 +62,8 @@ export const PLUGINS: readonly PluginDefinition[] = [
   maxScorePicker,
   randomPicker,
   weightedRandomPicker,
+  dataParallelProfileHandler,
+  headerProfileHandler,
   singleProfileHandler,
   approxPrefixCacheProducer,
   inflightLoadProducer,

@@ -36,3 +36,10 @@ export const wordOrFirst = <const W extends readonly [string, ...string[]]>(...w
     .enum(["", ...words])
     .optional()
     .transform((word) => (word || words[0]) as W[number]);
+
+/** Text that means its default when it is "" or not there, as stock reads most names. */
+export const textOr = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text) => text || fallback);

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { httpSourceParams, scrapeInterval } from "../data-layer/http-source-params.ts";
-import { int, noParams } from "../params.ts";
+import { int, noParams, textOr } from "../params.ts";
 import { attributeKey, TOPOLOGY_EXTRACTOR, topologyKey } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { textOr } from "./shared-params.ts";
 
 const DCGM_PORT = 9400;
 

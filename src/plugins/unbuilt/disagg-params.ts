@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { textOr } from "./shared-params.ts";
+import { textOr } from "../params.ts";
 
 const STAGE_ORDERS: Readonly<Record<string, "decode-first" | "prefill-first">> = {
   "": "decode-first",

@@ -2,14 +2,18 @@ import { z } from "zod";
 import { noParams, producerName, wordOrFirst } from "../params.ts";
 import { latencyKey, PREDICTED_LATENCY_PRODUCER, TOPOLOGY_EXTRACTOR, topologyKey } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { share } from "./shared-params.ts";
 
 // 3.7
 const sloHeadroomTier = defineUnbuilt({
   type: "slo-headroom-tier-filter",
   points: ["filter"],
   params: z.strictObject({
-    epsilonExploreNeg: share.default(0.01).describe("Share of requests that go to endpoints predicted to be too slow."),
+    epsilonExploreNeg: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.01)
+      .describe("Share of requests that go to endpoints predicted to be too slow."),
     latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
   }),
   data: ({ latencyPredictionInfoProducerName }) => ({ requires: [latencyKey(latencyPredictionInfoProducerName)] }),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { inflightLoadKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
-import { headerName, int, producerName, wordOrFirst } from "../params.ts";
+import { headerName, int, producerName, textOr, wordOrFirst } from "../params.ts";
 import { approxPrefixCacheProducer } from "../producers/approx-prefix-cache-producer.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
@@ -12,7 +12,6 @@ import {
   PREDICTED_LATENCY_PRODUCER,
 } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { textOr } from "./shared-params.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const CACHE_MIB = 4096;

@@ -1,38 +1,16 @@
 import { z } from "zod";
 import { prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
 import type { PluginReference } from "../../core/plugin.ts";
-import { headerName, int, noParams, producerName } from "../params.ts";
+import { int, noParams, producerName, textOr } from "../params.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 import { disaggParams } from "./disagg-params.ts";
-import { textOr } from "./shared-params.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const PREFIX_BASED_DECIDER = "prefix-based-pd-decider";
 const DISAGG_HANDLER = "disagg-profile-handler";
 
 const port = int.min(0).max(65_535);
-
-// 5.2
-const headerProfile = defineUnbuilt({
-  type: "header-profile-handler",
-  points: ["profileHandler"],
-  stability: "alpha",
-  params: z.strictObject({
-    headerName: headerName.default("epp-profile").describe("Request header that names the profile."),
-    defaultProfile: textOr("decode").describe("Profile of requests without the header."),
-  }),
-  headerNames: ({ headerName: name }) => [name],
-});
-
-// 5.3
-const dataParallel = defineUnbuilt({
-  type: "data-parallel-profile-handler",
-  points: ["profileHandler"],
-  params: z.strictObject({
-    primaryPort: port.default(8000).describe("Port of a pod that takes requests for all of its ranks."),
-  }),
-});
 
 const decider = (path: readonly string[], name: string): readonly PluginReference[] =>
   name === "" ? [] : [{ path, name, point: "decider" }];
@@ -96,8 +74,6 @@ const prefixBasedDecider = defineUnbuilt({
 });
 
 export const UNBUILT_PROFILE_HANDLERS = [
-  headerProfile,
-  dataParallel,
   disagg,
   pd,
   disaggHeaders("disagg-headers-handler"),

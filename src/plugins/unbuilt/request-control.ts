@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { headerName, noParams, producerName } from "../params.ts";
+import { headerName, noParams, producerName, textOr } from "../params.ts";
 import { celText } from "./cel-text.ts";
 import { latencyKey, PREDICTED_LATENCY_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
-import { textOr } from "./shared-params.ts";
 
 const headerSelector = z.strictObject({
   name: z.string().default("").describe("Name of the selector."),

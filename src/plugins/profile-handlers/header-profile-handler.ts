@@ -1,0 +1,42 @@
+import { z } from "zod";
+import type { PluginRequest } from "../../core/plugin.ts";
+import type { Rejection } from "../../core/rejection.ts";
+import { defineProfileHandler } from "../define.ts";
+import { headerName, textOr } from "../params.ts";
+
+const params = z.strictObject({
+  headerName: headerName.default("epp-profile").describe("Request header that names the profile."),
+  defaultProfile: textOr("decode").describe("Profile of requests without the header."),
+});
+
+/** None ran, as the header named none that there is; in the stock's words. */
+const noneRan = ({ facts }: PluginRequest): Rejection => ({
+  code: "ResourceExhausted",
+  message: `failed to find target endpoint: failed to run any scheduler profile for request ${facts.requestId}`,
+});
+
+/**
+ * Runs the one profile that a request header names, or the default one; with a single profile always that.
+ * Source: scheduling/profilehandler/headerprofile.
+ */
+export const headerProfileHandler = defineProfileHandler({
+  type: "header-profile-handler",
+  stability: "alpha",
+  params,
+  headerNames: ({ headerName: name }) => [name],
+  create: ({ headerName: header, defaultProfile }) => ({
+    nextProfiles(request, profiles, results) {
+      if (results.some((result) => result !== undefined)) return [];
+      if (profiles.length === 1) return [0];
+      const wanted = request.header(header)?.trim() || defaultProfile;
+      const index = profiles.findIndex(({ name }) => name === wanted);
+      return index < 0 ? [] : [index];
+    },
+    finish(request, _profiles, results) {
+      const index = results.findIndex((result) => result !== undefined);
+      const result = results[index];
+      if (!result) return noneRan(request);
+      return result.ok ? { primary: index } : result.rejection;
+    },
+  }),
+});
