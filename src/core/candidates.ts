@@ -24,6 +24,11 @@ export class CandidateTable {
     return row >= 0 && this.generations[row] === generation ? row : -1;
   }
 
+  /** True when the endpoint of any row is still there. */
+  isAnyPresent(endpoints: Endpoints): boolean {
+    return this.slots.some((slot, row) => endpoints.holds(slot, this.generations[row]));
+  }
+
   /** All rows whose endpoint is still there. */
   present(endpoints: Endpoints): Candidates {
     const candidates = new Candidates(this.count);

@@ -145,11 +145,17 @@ describe("a plugin that answers nonsense", () => {
     ["names a primary profile that is not there", { finish: () => ({ primary: 7 }) }, "handler"],
     ["picks beyond the candidates", { pick: (_r, _c, _t, picks: Int32Array) => ((picks[0] = 5), 1) }, "picker"],
     ["picks more than there are", { pick: () => 9 }, "picker"],
+    ["picks a place below 0", { pick: (_r, _c, _t, picks: Int32Array) => ((picks[0] = -1), 1) }, "picker"],
     ["picks none", { pick: () => 0 }, "picker"],
   ] as [string, PluginInstance, "handler" | "picker"][])("and %s costs that request alone", (_what, more, at) => {
     const { step, core } = broken(more, at);
     step(upsert("a"));
-    for (const key of [0, 1]) expect(outcomes(step(arrive(key)))).toMatchObject([{ kind: "rejected" }]);
+    for (const key of [0, 1]) {
+      const notices = step(arrive(key));
+      expect(outcomes(notices)).toMatchObject([{ kind: "rejected" }]);
+      const [failed] = notices;
+      if (failed.type === "pluginFailed") expect(failed.cause).toMatch(/^Error: Cannot (use the choice|run profile)/);
+    }
     expect(core.requestCount).toBe(0);
     expect(core.decisionCount).toBe(2);
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CoreEvent } from "./events.ts";
+import { AGE_NEVER } from "./decision-record.ts";
 import type { Decision } from "./decision.ts";
 import type { Notice } from "./notices.ts";
 import type { PluginInstance } from "./plugin.ts";
@@ -183,7 +184,9 @@ describe("a core", () => {
   it("tells why: signals' ages, raw scores, totals and draws, until the ring's place is used again", () => {
     const { step, core } = testCore({ limits: { decisionsKept: 2 } });
     step(upsert("a", "10.0.0.1"));
+    expect(decisions(step(arrive(9)))[0].record()!.agesUs[0]).toBe(AGE_NEVER);
     step({ type: "signals", atUs: 100, rows: [{ slot: 0, generation: 1, waiting: 3 }] });
+    step(end(9));
     const [first] = decisions(step(arrive(0, 150)));
     const record = first.record()!;
     expect(record.agesUs[0]).toBe(50);
@@ -193,7 +196,7 @@ describe("a core", () => {
     step(arrive(1, 150));
     step(arrive(2, 150));
     expect(first.record()).toBeUndefined();
-    expect(core.decisions.get(2)).toBeDefined();
+    expect(core.decisions.get(3)).toBeDefined();
   });
 });
 

@@ -3,6 +3,7 @@ import { CandidateTable, Candidates } from "./candidates.ts";
 import { DecisionHash } from "./decision-hash.ts";
 import { DecisionRecord } from "./decision-record.ts";
 import type { Decision } from "./decision.ts";
+import { drawName } from "./draw.ts";
 import { Endpoints } from "./endpoints.ts";
 import type { Profile } from "./plan.ts";
 import { endpoint, facts } from "./test-support/test-plan.ts";
@@ -67,7 +68,7 @@ describe("the hash over decisions", () => {
     ["a header", { headers: new Map([["x-a", "2"]]) }, recordOf()],
     ["a header's name", { headers: new Map([["x-b", "1"]]) }, recordOf()],
     ["a header that is taken away", { headers: new Map([["x-a", undefined]]) }, recordOf()],
-    ["the candidates", {}, recordOf((record) => (record.ids[1] = "default/c"))],
+    ["the candidates", {}, recordOf((record) => (record.idHashes[1] = drawName("default/c")))],
     ["their number", {}, recordOf((record) => (record.rowCount = 1))],
     ["a profile's name", {}, recordOf(undefined, "prefill")],
     ["a drop", {}, recordOf(({ profiles }) => (profiles[0].droppedBy[1] = 0))],
@@ -88,7 +89,7 @@ describe("the hash over decisions", () => {
     const withDraw = (value: number) => hashOf([{}, recordOf(({ profiles }) => (profiles[0].draws[0] = value))]);
     expect(withDraw(odd)).toBe(withDraw(Number.NaN));
     const longer = recordOf((record) => {
-      record.ids.push("default/old");
+      record.idHashes.push(drawName("default/old"));
       const [run] = record.profiles;
       run.raw = Float64Array.of(0.5, 1, 9, 9);
       run.totals = Float64Array.of(0.5, 1, 9);

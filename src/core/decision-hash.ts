@@ -6,9 +6,9 @@ const BYTES_FIRST = 4096;
 
 /**
  * Canonical hash over all decisions so far: h = XXH64(h ++ bytes of the decision), h and all numbers as little-endian
- * doubles (h as two, of its low and its high half), texts as their length and UTF-16. The bytes hold the request,
- * the outcome and every reason (drops, raw scores, totals, draws), so two runs with one hash decided the same for the
- * same reasons, bit for bit.
+ * doubles (h as two, of its low and its high half), texts as their length and UTF-16, candidates as the XXH64 of their
+ * ids. The bytes hold the request, the outcome and every reason (drops, raw scores, totals, draws), so two runs with
+ * one hash decided the same for the same reasons, bit for bit.
  */
 export class DecisionHash {
   #bytes = new Uint8Array(BYTES_FIRST);
@@ -39,7 +39,7 @@ export class DecisionHash {
       this.#text(value ?? "\u0000");
     }
     this.#number(record.rowCount);
-    for (let row = 0; row < record.rowCount; row++) this.#text(record.ids[row]);
+    for (let row = 0; row < record.rowCount; row++) this.#idHash(record.idHashes[row]);
     for (let i = 0; i < record.runs; i++) this.#run(record.profiles[i], record.rowCount);
     xxh64(this.#bytes, 0, this.#at, this.#state, 0);
     this.count++;
@@ -67,6 +67,13 @@ export class DecisionHash {
     this.#room(8);
     // One bit pattern for every NaN.
     this.#view.setFloat64(this.#at, Number.isNaN(value) ? Number.NaN : value, true);
+    this.#at += 8;
+  }
+
+  #idHash(hash: Uint32Array): void {
+    this.#room(8);
+    this.#view.setUint32(this.#at, hash[0], true);
+    this.#view.setUint32(this.#at + 4, hash[1], true);
     this.#at += 8;
   }
 

@@ -66,6 +66,8 @@ export class DecisionRecord {
   rowCount = 0;
   /** Endpoint ids by row. */
   readonly ids: string[] = [];
+  /** `drawName` of the same: in the decisions' hash, they stand for the ids. */
+  readonly idHashes: Uint32Array[] = [];
   /** `ip:port` by row. */
   readonly targets: string[] = [];
   /** Age of the endpoint's last scrape by row, in microseconds; AGE_NEVER before the first. */
@@ -97,6 +99,7 @@ export class DecisionRecord {
     for (let row = 0; row < table.count; row++) {
       const slot = table.slots[row];
       this.ids[row] = endpoints.description[slot].id;
+      this.idHashes[row] = endpoints.draws[slot];
       this.targets[row] = endpoints.target[slot];
       const at = endpoints.updatedAtUs[slot];
       this.agesUs[row] = at === NEVER ? AGE_NEVER : nowUs - at;

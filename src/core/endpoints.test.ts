@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Endpoints } from "./endpoints.ts";
+import { Endpoints, ENDPOINTS_MAX } from "./endpoints.ts";
 
 const endpoint = {
   id: "default/a",
@@ -12,6 +12,43 @@ const endpoint = {
 };
 
 describe("endpoints table", () => {
+  it("takes 16,384 endpoints, refuses one more, and takes it once another has gone", () => {
+    const table = new Endpoints();
+    const named = (name: string) => ({ ...endpoint, id: `default/${name}`, name });
+    for (let i = 0; i < ENDPOINTS_MAX; i++) expect(table.add(named(`${i}`))).toBe(i);
+    expect(table.add(named("more"))).toBe(-1);
+    expect([table.size, table.slotOf("default/more")]).toEqual([ENDPOINTS_MAX, -1]);
+    table.remove(7);
+    expect([table.size, table.add(named("more"))]).toEqual([ENDPOINTS_MAX - 1, 7]);
+    expect(table.generation[7]).toBe(2);
+  });
+
+  it("keeps a column's numbers as it grows, and has none for an endpoint that has not got one", () => {
+    const table = new Endpoints();
+    const column = table.column("x");
+    for (let i = 0; i < 20; i++) {
+      const slot = table.add({ ...endpoint, id: `default/${i}` });
+      expect(column.values[slot]).toBe(Number.NaN);
+      column.values[slot] = i;
+    }
+    expect([...column.values.subarray(0, 20)]).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    table.remove(3);
+    expect(column.values[table.add({ ...endpoint, id: "default/new" })]).toBe(Number.NaN);
+    expect(table.column("x")).toBe(column);
+  });
+
+  it("lists its slots in the order in which their endpoints came, in a list that nothing changes later", () => {
+    const table = new Endpoints();
+    for (const name of ["a", "b", "c"]) table.add({ ...endpoint, id: name });
+    const before = table.slots();
+    expect(table.slots()).toBe(before);
+    table.remove(0);
+    table.add({ ...endpoint, id: "d" });
+    table.describe(1, { ...endpoint, id: "b", labels: { x: "y" } });
+    expect([...table.slots()]).toEqual([1, 2, 0]);
+    expect([...before]).toEqual([0, 1, 2]);
+  });
+
   it("keeps the LoRA limit that a page last told", () => {
     const table = new Endpoints();
     const slot = table.add(endpoint);

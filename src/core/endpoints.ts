@@ -41,12 +41,11 @@ export class Endpoints {
   readonly target: string[] = [];
   /** `drawName` of the endpoint's id. */
   readonly draws: Uint32Array[] = [];
-  /** Goes up whenever an endpoint comes, goes or changes: lets readers keep what they derived. */
-  version = 0;
-
   readonly #byId = new Map<string, number>();
   readonly #free: number[] = [];
   readonly #columns = new Map<string, Column>();
+  /** Of `slots`, until an endpoint comes or goes. */
+  #slots: Int32Array | undefined;
 
   /** Number of endpoints. */
   get size(): number {
@@ -63,9 +62,9 @@ export class Endpoints {
     return slot < this.slotCount && this.live[slot] === 1 && this.generation[slot] === generation;
   }
 
-  /** Live slots in the order in which their endpoints came. */
+  /** Live slots in the order in which their endpoints came. Shared: to be read only, and never changed here either. */
   slots(): Int32Array {
-    return Int32Array.from(this.#byId.values());
+    return (this.#slots ??= Int32Array.from(this.#byId.values()));
   }
 
   /** The column of a name, made on first use. */
@@ -91,6 +90,7 @@ export class Endpoints {
     this.#clear(slot);
     this.describe(slot, endpoint);
     this.#byId.set(endpoint.id, slot);
+    this.#slots = undefined;
     return slot;
   }
 
@@ -99,7 +99,6 @@ export class Endpoints {
     this.description[slot] = endpoint;
     this.target[slot] = hostPort(endpoint.address, endpoint.port);
     this.draws[slot] = drawName(endpoint.id);
-    this.version++;
   }
 
   /** Frees the endpoint's slot. */
@@ -107,7 +106,7 @@ export class Endpoints {
     this.#byId.delete(this.description[slot].id);
     this.live[slot] = 0;
     this.#free.push(slot);
-    this.version++;
+    this.#slots = undefined;
   }
 
   /** Writes what a scrape brought; absent fields keep their last value. Ignores a row of an endpoint that is gone. */

@@ -138,7 +138,7 @@ describe("producers and those that prepare", () => {
       prepare: () => (log.push(`${name} prepares`), { kind: name, payload: null }),
       resume: (_request, value) => (log.push(`${name} got ${String(value)}`), name === "d" ? "d failed" : undefined),
     });
-    const { step } = withPlugins([producing("a"), asking("b", 2), producing("c"), prepare("d"), prepare("e")]);
+    const { step } = withPlugins([prepare("d"), producing("a"), asking("b", 2), producing("c"), prepare("e")]);
     for (const event of [arrive(0), answer(0), answer(1), answer(2)]) expect(decisions(step(event))).toEqual([]);
     const last = step(answer(3));
     // What fails to prepare ends nothing.

@@ -211,7 +211,7 @@ function prepare(request: RequestState, context: RunContext): boolean {
 function pick(request: RequestState, context: RunContext): Picked | Rejected {
   const { endpoints, env } = context;
   const record = context.record(request);
-  if (request.table.present(endpoints).count === 0) return rejected(NO_CANDIDATES);
+  if (!request.table.isAnyPresent(endpoints)) return rejected(NO_CANDIDATES);
   const { results, primary } = schedule(request.plan, request, endpoints, record, env);
   if (!("primary" in primary)) return rejected(primary);
   const result = results[primary.primary];

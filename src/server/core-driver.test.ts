@@ -251,8 +251,9 @@ describe("a core driver", () => {
     expect(vi.getTimerCount()).toBe(1);
     for (const key of keys) driver.ended(key, "natural");
     expect(vi.getTimerCount()).toBe(0);
-    driver.arrive(facts(0), { decided: () => undefined });
+    const last = driver.arrive(facts(0), { decided: () => undefined });
     driver.close();
+    driver.ended(last, "natural");
     driver.arrive(facts(0), { decided: () => undefined });
     expect(vi.getTimerCount()).toBe(0);
   });
