@@ -36,6 +36,8 @@ import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
 import { queueScorer } from "./scorers/queue-scorer.ts";
 import { runningRequestsSizeScorer } from "./scorers/running-requests-size-scorer.ts";
 import { tokenLoadScorer } from "./scorers/token-load-scorer.ts";
+import { SESSION_AFFINITY } from "./session/session-affinity.ts";
+import { sessionIdProducer } from "./session/session-id-producer.ts";
 import { UNBUILT } from "./unbuilt/list.ts";
 
 /** Every plugin type that is built: one line each. */
@@ -46,6 +48,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   labelSelectorFilter,
   prefixCacheAffinityFilter,
   ...ROLE_FILTERS,
+  ...SESSION_AFFINITY,
   utilizationFilter,
   contextLengthAware,
   activeRequestScorer,
@@ -67,6 +70,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   singleProfileHandler,
   approxPrefixCacheProducer,
   inflightLoadProducer,
+  sessionIdProducer,
   tokenProducer,
   concurrencyDetector,
   utilizationDetector,

@@ -7,7 +7,7 @@ import { compareAnswers } from "./compare.ts";
 import { play } from "./player.ts";
 import unbuilt from "./unbuilt.json" with { type: "json" };
 
-const FAMILIES = ["default", "protocol", "subset", "prefix", "inflight", "lora"];
+const FAMILIES = ["default", "protocol", "subset", "prefix", "inflight", "lora", "session"];
 const UNBUILT: { readonly types: readonly string[]; readonly paths: readonly string[] } = unbuilt;
 const REWRITES: readonly RewriteMode[] = ["stock", "splice"];
 

@@ -8,12 +8,10 @@ import { UNBUILT_PRODUCERS } from "./producers.ts";
 import { UNBUILT_PROFILE_HANDLERS } from "./profile-handlers.ts";
 import { UNBUILT_REQUEST_CONTROL } from "./request-control.ts";
 import { UNBUILT_SCORERS } from "./scorers.ts";
-import { UNBUILT_SESSION_AFFINITY } from "./session-affinity.ts";
 
 /** Every type of the stock EPP that this release knows and does not build yet, by family. The list shrinks to nothing. */
 export const UNBUILT: readonly PluginDefinition[] = [
   ...UNBUILT_SCORERS,
-  ...UNBUILT_SESSION_AFFINITY,
   ...UNBUILT_FILTERS,
   ...UNBUILT_PROFILE_HANDLERS,
   ...UNBUILT_PRODUCERS,

@@ -1,16 +1,10 @@
 import { z } from "zod";
 import { inflightLoadKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
-import { headerName, int, producerName, textOr, wordOrFirst } from "../params.ts";
+import { int, producerName, textOr, wordOrFirst } from "../params.ts";
 import { approxPrefixCacheProducer } from "../producers/approx-prefix-cache-producer.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
-import {
-  attributeKey,
-  encoderCacheKey,
-  latencyKey,
-  MM_EMBEDDINGS_CACHE_PRODUCER,
-  PREDICTED_LATENCY_PRODUCER,
-} from "./data-kinds.ts";
+import { encoderCacheKey, latencyKey, MM_EMBEDDINGS_CACHE_PRODUCER, PREDICTED_LATENCY_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
@@ -64,23 +58,6 @@ const mmEmbeddingsCache = defineUnbuilt({
   data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [encoderCacheKey(name)] }),
 });
 
-// 6.8
-const sessionId = defineUnbuilt({
-  type: "session-id-producer",
-  points: ["producer"],
-  params: z
-    .strictObject({
-      headerName: headerName.default("").describe("Request header with the session's id."),
-      cookieName: z.string().default("").describe("Cookie with the session's id."),
-    })
-    .refine(({ headerName: header, cookieName }) => (header === "") !== (cookieName === ""), {
-      path: ["headerName"],
-      message: "a name, or one in cookieName: one of them",
-    }),
-  headerNames: ({ headerName: header }) => [header || "cookie"],
-  data: (_params, name) => ({ produces: [attributeKey("SessionIDDataKey", name)] }),
-});
-
 // 6.9
 const p2pSource = defineUnbuilt({
   type: "p2p-source-producer",
@@ -122,4 +99,4 @@ const predictedLatency = defineUnbuilt({
   }),
 });
 
-export const UNBUILT_PRODUCERS = [multiclusterApprox, burst, mmEmbeddingsCache, sessionId, p2pSource, predictedLatency];
+export const UNBUILT_PRODUCERS = [multiclusterApprox, burst, mmEmbeddingsCache, p2pSource, predictedLatency];

@@ -1,9 +1,5 @@
 import { z } from "zod";
 import { headerName, int, wordOrFirst } from "../params.ts";
-import { attributeKey } from "./data-kinds.ts";
-import { defineUnbuilt } from "./define-unbuilt.ts";
-
-const SESSION_ID_PRODUCER = "session-id-producer";
 
 const source = z
   .strictObject({
@@ -19,7 +15,8 @@ const seconds = (fallback: number) =>
     .default(fallback)
     .transform((value) => value || fallback);
 
-const params = z.strictObject({
+/** Parameters of session affinity, as a scorer and as a filter. */
+export const sessionAffinityParams = z.strictObject({
   strategy: wordOrFirst("encoded_endpoint_header", "session_id").describe(
     "Whether the client shows the endpoint that it had, or the picker remembers it by the session's id.",
   ),
@@ -44,26 +41,4 @@ const params = z.strictObject({
   profileName: z.string().default("").describe('Profile whose pick the session is bound to; "" is the primary one.'),
 });
 
-/** 2.12: the same parameters as a scorer and as a filter. */
-const sessionAffinity = (type: string, point: "scorer" | "filter") =>
-  defineUnbuilt({
-    type,
-    points: [point, "requestControl"],
-    stability: "alpha",
-    params,
-    headerNames: ({ strategy, encodedEndpointHeaderConfig, sessionIdConfig }) =>
-      strategy === "session_id"
-        ? sessionIdConfig.sources.flatMap(({ header }) => header || [])
-        : [encodedEndpointHeaderConfig.header],
-    data: ({ strategy, sessionIdConfig }) => ({
-      wants: sessionIdConfig.sources.flatMap(({ attribute, producer }) =>
-        strategy === "session_id" && attribute !== "" ? attributeKey(attribute, producer || SESSION_ID_PRODUCER) : [],
-      ),
-    }),
-  });
-
-export const UNBUILT_SESSION_AFFINITY = [
-  sessionAffinity("session-affinity-scorer", "scorer"),
-  sessionAffinity("session-affinity-filter", "filter"),
-  sessionAffinity("multicluster-session-affinity-filter", "filter"),
-];
+export type SessionAffinityParams = z.infer<typeof sessionAffinityParams>;

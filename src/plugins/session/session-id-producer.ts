@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { dataKey } from "../../core/data-key.ts";
+import { defineProducer } from "../define.ts";
+import { headerName } from "../params.ts";
+
+export const SESSION_ID_PRODUCER = "session-id-producer";
+
+const sessionIdKey = (producer: string) => dataKey<string>("SessionIDDataKey", producer);
+
+const params = z
+  .strictObject({
+    headerName: headerName.default("").describe("Request header with the session's id."),
+    cookieName: z.string().default("").describe("Cookie with the session's id."),
+  })
+  .refine(({ headerName: header, cookieName }) => (header === "") !== (cookieName === ""), {
+    path: ["headerName"],
+    message: "a name, or one in cookieName: one of them",
+  });
+
+/**
+ * Gives the id of the session that a request belongs to, from a header or a cookie; nothing when it has none.
+ * Source: requestcontrol/dataproducer/sessionid.
+ */
+export const sessionIdProducer = defineProducer({
+  type: SESSION_ID_PRODUCER,
+  params,
+  headerNames: ({ headerName: header }) => [header || "cookie"],
+  data: (_params, name) => ({ produces: [sessionIdKey(name)] }),
+  create: ({ headerName: header, cookieName }, { name }) => {
+    const key = sessionIdKey(name);
+    return {
+      produce(request) {
+        const id = header === "" ? cookieOf(request.header("cookie") ?? "", cookieName) : request.header(header);
+        if (id) request.put(key, id);
+        return undefined;
+      },
+    };
+  },
+});
+
+/** Value of a cookie, without quotes around it; undefined when it is not there. */
+function cookieOf(cookies: string, name: string): string | undefined {
+  for (const part of cookies.split(";")) {
+    const equals = part.indexOf("=");
+    if (equals < 0 || part.slice(0, equals).trim() !== name) continue;
+    return part
+      .slice(equals + 1)
+      .trim()
+      .replace(/^"(.*)"$/, "$1");
+  }
+  return undefined;
+}
