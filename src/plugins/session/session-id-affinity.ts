@@ -3,12 +3,15 @@ import { dataKey } from "../../core/data-key.ts";
 import type { Endpoints } from "../../core/endpoints.ts";
 import type { Micros } from "../../core/env.ts";
 import type { PickResult, PluginRequest } from "../../core/plugin.ts";
+import { xxh64Text } from "../../core/xxh64.ts";
 import type { Affinity } from "./affinity.ts";
 import type { SessionAffinityParams } from "./session-affinity-params.ts";
 import { SESSION_ID_PRODUCER } from "./session-id-producer.ts";
 
 /** Most sessions at once; beyond, the one that was idle the longest is forgotten. */
 const SESSIONS_MAX = 262_144;
+/** A longer id is remembered by its hash. */
+const SESSION_ID_CHARS_MAX = 256;
 const US_PER_SECOND = 1_000_000;
 
 interface Session {
@@ -70,7 +73,7 @@ export class SessionIdAffinity implements Affinity {
         header === ""
           ? request.get(dataKey<string>(attribute, producer || SESSION_ID_PRODUCER))
           : request.header(header)?.trim();
-      if (id) return id;
+      if (id) return id.length > SESSION_ID_CHARS_MAX ? `${id.length}/${xxh64Text(id).join("/")}` : id;
     }
     return "";
   }

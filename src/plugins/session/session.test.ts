@@ -97,6 +97,16 @@ describe("session affinity by a session's id", () => {
     expect(keptPod(at(1, ""))).toBe(-1);
   });
 
+  it("tells ids of any length apart", () => {
+    const { endpoints, plugin, at, keptPod } = scene();
+    const long = "x".repeat(60_000);
+    for (const [pod, id] of [`${long}a`, `${long}b`].entries()) {
+      const request = at(0, id);
+      picked(plugin, request, rowOf(request, endpoints, pod));
+    }
+    expect([`${long}a`, `${long}b`, long].map((id) => keptPod(at(1, id)))).toEqual([0, 1, -1]);
+  });
+
   it("moves only when its endpoint was no candidate", () => {
     const { endpoints, plugin, at, keptPod } = scene();
     const first = at(0);
