@@ -40,6 +40,12 @@ export const headersTooLarge = (excess: string): Rejection => ({
   message: `cannot take the request headers: ${excess}`,
 });
 
+/** A name in the body is longer than names may be. */
+export const nameTooLong = (field: string, name: string, charsMax: number): Rejection => ({
+  code: "BadRequest",
+  message: `cannot take the request: its ${field} has ${name.length} characters, at most ${charsMax} are allowed`,
+});
+
 /** The proxy sends bodies in a way by which a request cannot be routed. */
 export const unroutableBodyMode = (mode: number): Rejection => ({
   code: "Internal",

@@ -2,8 +2,11 @@ import type { ParsedRequest, Parser } from "../core/parser.ts";
 import type { Rejection } from "../core/rejection.ts";
 import type { BlockedPrompts } from "../core/request-facts.ts";
 import { type HeaderValues, headerText, pathOf, REQUEST_ID_HEADER } from "./header-rules.ts";
-import { noParser } from "./immediate-response.ts";
+import { nameTooLong, noParser } from "./immediate-response.ts";
 import type { ArrivingFacts, MachineOptions, ReadingPlan } from "./machine-options.ts";
+
+/** Most characters of a model's name and of a cache salt: both are kept until the answer ends. */
+const NAME_CHARS_MAX = 4096;
 
 /** What of a server's options reading a request takes. */
 export type ReadingOptions = Pick<MachineOptions, "plan" | "blockIds">;
@@ -46,6 +49,8 @@ export function readRequest(
   if (!parser) return noParser(path);
   const parsed = parser.parse({ path, header: (name) => headerText(headers, name), body });
   if (!parsed.ok) return { code: "BadRequest", message: parsed.message };
+  if (parsed.model.length > NAME_CHARS_MAX) return nameTooLong("model", parsed.model, NAME_CHARS_MAX);
+  if (parsed.cacheSalt.length > NAME_CHARS_MAX) return nameTooLong("cache_salt", parsed.cacheSalt, NAME_CHARS_MAX);
   const facts: ArrivingFacts = {
     requestId,
     bodyless: false,
