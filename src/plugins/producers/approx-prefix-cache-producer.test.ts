@@ -92,6 +92,14 @@ describe("approx-prefix-cache-producer", () => {
     expect(matched(factsOf([prompt(64)])).blocks).toEqual([1, 0, 1]);
   });
 
+  it("notes no pick of another profile", () => {
+    const { plugin, send, matched } = scene([{}, {}]);
+    const request = send(factsOf([prompt(64)]));
+    const targets = [targetOf(request, 0), targetOf(request, 1, "encode")];
+    plugin.preRequest(request, { primary: "default", targets });
+    expect(matched(factsOf([prompt(64)])).blocks).toEqual([1, 0]);
+  });
+
   it("notes nothing before the pick", () => {
     const { send, matched } = scene([{}]);
     send(factsOf([prompt(64)]));

@@ -141,7 +141,7 @@ class InflightLoadProducer implements PluginInstance {
 
   #outputTokens(request: PluginRequest, inputTokens: number): number {
     const { addEstimatedOutputTokens, outputRatio, maxEstimatedOutputTokens } = this.#params;
-    if (!addEstimatedOutputTokens || inputTokens === 0) return 0;
+    if (!addEstimatedOutputTokens) return 0;
     const { maxOutputTokens } = request.facts;
     return Math.min(
       Math.round(inputTokens * outputRatio),
