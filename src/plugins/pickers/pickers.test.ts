@@ -67,7 +67,7 @@ describe("max-score-picker", () => {
           const endpoints = pods(totals.length);
           const plugin = make(maxScorePicker, { maxNumOfEndpoints }, endpoints);
           const forth = requestOf(endpoints, { key });
-          const back = requestOf(endpoints, { key }, endpoints.slots().reverse());
+          const back = requestOf(endpoints, { key }, endpoints.slots().toReversed());
           const last = totals.length - 1;
           const backward = picksOf(plugin, back, totals.toReversed()).picks.map((place) => last - place);
           expect(backward).toEqual(picksOf(plugin, forth, totals).picks);
