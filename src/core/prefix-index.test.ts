@@ -170,6 +170,20 @@ describe("PrefixIndex", () => {
     expect(counts[3]).toBe(100);
   });
 
+  it("holds its memory within its bytes however many hashes come and go", () => {
+    const bytesMax = 1 << 20;
+    const index = new PrefixIndex({ bytesMax });
+    const hashes = new Uint32Array(2000);
+    for (let round = 0; round < 400; round++) {
+      for (let i = 0; i < hashes.length; i++) hashes[i] = Math.imul(round * 2000 + i + 1, 0x9e3779b1);
+      index.add(round % 7, hashes, 0, 1000, 20_000);
+      if (round === 200) index.removeSlot(3);
+    }
+    expect(index.limitEvictions).toBeGreaterThan(300_000);
+    expect(index.size).toBe(Math.floor(bytesMax / 45));
+    expect(index.bytes).toBeLessThanOrEqual(bytesMax);
+  });
+
   it("keeps blocks that their own add evicted, as recorded (prefix-1-0006)", () => {
     const index = new PrefixIndex({ bytesMax: 1 << 20 });
     index.add(0, pairs([1, 2, 3, 4]), 0, 4, 2);

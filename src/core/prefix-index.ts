@@ -53,6 +53,11 @@ export class PrefixIndex {
     return this.#size;
   }
 
+  /** Memory of entries and table. */
+  get bytes(): number {
+    return this.#lo.length * (8 * 4 + 1) + this.#table.length * 4;
+  }
+
   /** Number of entries in an endpoint's LRU. */
   sizeOf(slot: number): number {
     return slot < this.#lruSize.length ? this.#lruSize[slot] : 0;

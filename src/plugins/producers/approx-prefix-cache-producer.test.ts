@@ -159,7 +159,17 @@ describe("approx-prefix-cache-producer, block size", () => {
     });
   }
 
-  it("foresees the sizes of all servers, at most 8", () => {
+  it("is that of the first candidate, not of the first endpoint", () => {
+    const { endpoints, plugin } = scene([{ blockSizeTokens: 128 }, { blockSizeTokens: 256 }]);
+    const request = requestOf(endpoints, factsOf([prompt(600)], [128, 256]), Int32Array.of(1, 0));
+    plugin.produce(request);
+    expect(request.get(key)).toMatchObject({ blockSizeTokens: 256, totalBlocks: 3 });
+  });
+
+  it("foresees the sizes of all servers, at most 8, and of none that has gone", () => {
+    const { endpoints, plugin } = scene([{ blockSizeTokens: 128 }, { blockSizeTokens: 256 }]);
+    endpoints.remove(0);
+    expect(plugin.blockSizesTokens()).toEqual([256]);
     expect(scene([{ blockSizeTokens: 128 }, {}, { blockSizeTokens: 128 }]).plugin.blockSizesTokens()).toEqual([
       128, 64,
     ]);

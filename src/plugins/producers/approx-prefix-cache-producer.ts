@@ -146,7 +146,12 @@ class ApproxPrefixCache implements PluginInstance {
   }
 
   gauges() {
-    return { prefix_indexer_size: this.#index.size, prefix_indexer_limit_evictions: this.#index.limitEvictions };
+    const { size, bytes, limitEvictions } = this.#index;
+    return {
+      prefix_indexer_size: size,
+      prefix_indexer_bytes: bytes,
+      prefix_indexer_limit_evictions: limitEvictions,
+    };
   }
 
   #blockSizeTokens(slot: number): number {
