@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { BodyAccount } from "./body-account.ts";
 import { BODY_MODE } from "./messages.ts";
 import {
   BODY,
@@ -155,6 +156,55 @@ describe("the response", () => {
     expect(run.account.bytes).toBe(100);
     run.machine.flushed(100);
     expect(run.account.bytes).toBe(0);
+  });
+
+  it("is counted by its new length when the model's name is put back", () => {
+    const run = routed("target");
+    run.machine.flushed(BODY.length + 10);
+    play(run, OK);
+    const [answer] = play(run, responseBody('{"model":"target"}', true));
+    expect(answer).toMatchObject({ body: '{"model":"m"}$' });
+    expect(run.account.bytes).toBe(13);
+  });
+
+  it("is passed on as it comes when the account has no room to hold it back", () => {
+    const account = new BodyAccount(100);
+    const run = routed(undefined, duplex(), BODY, { account });
+    run.machine.flushed(BODY.length);
+    account.add(50);
+    expect(play(run, OK, responseBody("a".repeat(40)))).toHaveLength(1);
+    expect(play(run, responseBody("b".repeat(40)))).toEqual([
+      { kind: "responseBody", body: "a".repeat(40) },
+      { kind: "responseBody", body: "b".repeat(40) },
+    ]);
+  });
+
+  it("has its first byte in the first body that is not empty, and none once the request is over", () => {
+    const run = routed(undefined, duplex(), STREAM);
+    play(run, OK, responseBody(""));
+    expect(heard(run)).toEqual(["arrive", "responseStarted"]);
+    play(run, responseBody("a"), responseBody("b"));
+    expect(heard(run)).toEqual(["arrive", "responseStarted", "responseFirstByte"]);
+    const over = routed(undefined, duplex(), STREAM);
+    play(over, responseHeaders({ ":status": "200" }, { endOfStream: true }), responseBody("a"));
+    expect(heard(over)).toEqual(["arrive", "responseStarted", "ended natural"]);
+  });
+
+  it("under BUFFERED is complete with its one body, though trailers follow", () => {
+    const run = routed(undefined, duplex(BODY_MODE.buffered));
+    play(run, OK, responseBody("{}"));
+    expect(heard(run).at(-1)).toBe("ended natural");
+    expect(play(run, responseTrailers())).toEqual([{ kind: "responseTrailers" }]);
+  });
+
+  it("remembers at most some 1000 headers from one message of headers to the next", () => {
+    const run = routed();
+    const some = (from: number, count: number) =>
+      responseHeaders(Array.from({ length: count }, (_, i) => [`x-${from + i}`, "1"] as const));
+    const countOf = (answers: object[]) => (answers[0] as { headers: string[] }).headers.length - 1;
+    expect(countOf(play(run, some(0, 900)))).toBe(900);
+    expect(countOf(play(run, some(900, 200)))).toBe(1100);
+    expect(countOf(play(run, some(2000, 5)))).toBe(5);
   });
 
   it("whose headers come after its end starts nothing", () => {
