@@ -14,9 +14,7 @@ export type ProbePoint =
   | "Picker"
   | "ProfilePicker"
   | "ProcessProfilesResults"
-  | "PreRequest"
-  | "ResponseReceived"
-  | "ResponseStreaming";
+  | "PreRequest";
 
 /** Everything that the core gets from outside. Time comes with each event; chance is a hash of the seed. */
 export interface Env {
