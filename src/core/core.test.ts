@@ -140,19 +140,23 @@ describe("a core", () => {
     expect(rows.slice(2)).toEqual([0]);
   });
 
-  it("keeps no block ids of a request that is on its way: they grow with its prompt, and answers take minutes", () => {
-    const kept: number[] = [];
+  it("keeps no block ids and media of a request that is on its way: they grow with its prompt, and answers take minutes", () => {
+    const kept: (number | undefined)[][] = [];
     const look: PluginInstance = {
-      preRequest: ({ facts: { blocks } }) => void kept.push(blocks.length),
-      requestEnded: ({ facts: { blocks } }) => void kept.push(blocks.length),
+      preRequest: ({ facts: { blocks, media: seen } }) => void kept.push([blocks.length, seen?.length]),
+      requestEnded: ({ facts: { blocks, media: seen } }) => void kept.push([blocks.length, seen?.length]),
     };
     const { step } = testCore({ compile: testCompiler(() => [look]) });
     step(upsert("a"));
     const blocks = [{ blockSizeTokens: 64, prompts: [{ tokens: 64, ids: Uint32Array.of(1, 2) }] }];
-    const [{ facts: told }] = decisions(step(arrive(0, 0, { blocks })));
+    const media = [{ modality: "image", hash: "a", prompt: 0, offsetTokens: 0, lengthTokens: 1 }];
+    const [{ facts: told }] = decisions(step(arrive(0, 0, { blocks, media })));
     step(end(0));
-    expect(told.blocks).toBe(blocks);
-    expect(kept).toEqual([1, 0]);
+    expect(told).toMatchObject({ blocks, media });
+    expect(kept).toEqual([
+      [1, 1],
+      [0, undefined],
+    ]);
   });
 
   it("turns a plugin's exception into a refusal of that request alone", () => {

@@ -194,6 +194,9 @@ export class Core {
       const known = this.endpoints.description[slot];
       if (known.address === endpoint.address && known.port === endpoint.port) {
         this.endpoints.describe(slot, endpoint);
+        for (const plan of this.#plansInUse()) {
+          callHooks(plan, "endpointChanged", this.#env, (plugin) => plugin.endpointChanged?.(slot));
+        }
         return;
       }
       this.#remove(slot);
@@ -240,7 +243,7 @@ export class Core {
     if (outcome.kind === "rejected" || request.facts.bodyless) this.#requests.delete(request.facts.key);
     if (outcome.kind === "rejected" && request.reserved) this.#release(request, "error", undefined);
     this.#decide(request, outcome);
-    request.dropBlocks();
+    request.dropPrompt();
   }
 
   #decide(request: RequestState, outcome: Picked | Rejected): void {

@@ -54,9 +54,17 @@ describe("the hash over decisions", () => {
   const rejected = (code: "Internal" | "BadRequest", message: string): Partial<Decision> => ({
     outcome: { kind: "rejected", rejection: { code, message } },
   });
+  const image = { modality: "image", hash: "a", prompt: 0, offsetTokens: 2, lengthTokens: 3 };
   const changed: [string, Partial<Decision>, DecisionRecord][] = [
     ["its key", { facts: facts(8) }, recordOf()],
     ["its request id", { facts: { ...facts(7), requestId: "other" } }, recordOf()],
+    ["its media", { facts: facts(7, { media: [image] }) }, recordOf()],
+    ["their kind", { facts: facts(7, { media: [{ ...image, modality: "audio" }] }) }, recordOf()],
+    ["their hash", { facts: facts(7, { media: [{ ...image, hash: "b" }] }) }, recordOf()],
+    ["their prompt", { facts: facts(7, { media: [{ ...image, prompt: 1 }] }) }, recordOf()],
+    ["their place", { facts: facts(7, { media: [{ ...image, offsetTokens: 1 }] }) }, recordOf()],
+    ["their length", { facts: facts(7, { media: [{ ...image, lengthTokens: 1 }] }) }, recordOf()],
+    ["their number", { facts: facts(7, { media: [image, image] }) }, recordOf()],
     ["its model", { targetModel: "n" }, recordOf()],
     ["its priority", { priority: 2 }, recordOf()],
     ["its flow", { fairnessId: "g" }, recordOf()],

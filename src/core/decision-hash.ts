@@ -1,5 +1,6 @@
 import type { DecisionRecord, ProfileRecord } from "./decision-record.ts";
 import type { Decision } from "./decision.ts";
+import type { MediaItem } from "./media.ts";
 import { xxh64 } from "./xxh64.ts";
 
 const BYTES_FIRST = 4096;
@@ -7,7 +8,7 @@ const BYTES_FIRST = 4096;
 /**
  * Canonical hash over all decisions so far: h = XXH64(h ++ bytes of the decision), h and all numbers as little-endian
  * doubles (h as two, of its low and its high half), texts as their length and UTF-16, candidates as the XXH64 of their
- * ids. The bytes hold the request, the outcome and every reason (drops, raw scores, totals, draws), so two runs with
+ * ids. The bytes hold the request, its media, the outcome and every reason (drops, raw scores, totals, draws), so two runs with
  * one hash decided the same for the same reasons, bit for bit.
  */
 export class DecisionHash {
@@ -38,6 +39,7 @@ export class DecisionHash {
       this.#text(name);
       this.#text(value ?? "\u0000");
     }
+    this.#media(decision.facts.media);
     this.#number(record.rowCount);
     for (let row = 0; row < record.rowCount; row++) this.#idHash(record.idHashes[row]);
     for (let i = 0; i < record.runs; i++) this.#run(record.profiles[i], record.rowCount);
@@ -61,6 +63,19 @@ export class DecisionHash {
       this.#number(run.draws[i]);
     }
     for (let i = 0; i < run.pickCount; i++) this.#number(run.picks[i]);
+  }
+
+  /** Nothing for a request without media; otherwise their number below 0, so that it is no count of rows. */
+  #media(media: readonly MediaItem[] | undefined): void {
+    if (!media) return;
+    this.#number(-media.length);
+    for (const item of media) {
+      this.#text(item.modality);
+      this.#text(item.hash);
+      this.#number(item.prompt);
+      this.#number(item.offsetTokens);
+      this.#number(item.lengthTokens);
+    }
   }
 
   #number(value: number): void {

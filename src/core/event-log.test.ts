@@ -4,6 +4,7 @@ import { fromBase64, toBase64 } from "./base64.ts";
 import { endLine, eventLine, headerLine, readHeader, readLine } from "./event-log.ts";
 import { DEFAULT_CORE_LIMITS } from "./core-limits.ts";
 import type { CoreEvent } from "./events.ts";
+import { facts } from "./test-support/test-plan.ts";
 
 describe("an event log", () => {
   it("gives back any signals bit for bit, NaN, infinities and negative zero too", () => {
@@ -24,6 +25,12 @@ describe("an event log", () => {
         expect(readLine(eventLine(event, 0), 2)).toEqual({ kind: "event", number: 0, event });
       }),
     );
+  });
+
+  it("gives back a request's media", () => {
+    const media = [{ modality: "image", hash: "9f", prompt: 0, offsetTokens: 1, lengthTokens: 225 }];
+    const event: CoreEvent = { type: "requestArrived", atUs: 1, facts: facts(1, { media }) };
+    expect(readLine(eventLine(event, 0), 2)).toEqual({ kind: "event", number: 0, event });
   });
 
   it("refuses what is no log, a newer version and a broken line, saying which", () => {

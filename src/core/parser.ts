@@ -3,9 +3,13 @@
  * Bodies stay bytes; only short spans (a model name, a flag) become strings.
  */
 
+import type { PromptMedia } from "./media.ts";
+
 /** One prompt as the estimate tokeniser sees it: little-endian uint32 tokens, so the length is a multiple of 4. */
 export interface PromptTokens {
   readonly bytes: Uint8Array;
+  /** Its pictures, sounds and films in order, at most `REQUEST_MEDIA_MAX`; absent when it has none. */
+  readonly media?: readonly PromptMedia[];
 }
 
 /** A parser's findings. `prompts()` is lazy: only plans that need a tokenised prompt pay for it. */

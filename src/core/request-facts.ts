@@ -1,3 +1,5 @@
+import type { MediaItem } from "./media.ts";
+
 /** One prompt of a request, cut into blocks of one size. */
 export interface PromptBlocks {
   /** Number of tokens of the prompt. */
@@ -41,6 +43,8 @@ export interface RequestFacts {
   readonly inputTokens: number;
   /** Block ids for each block size that the driver foresaw. Empty when not tokenised, and once an endpoint is picked. */
   readonly blocks: readonly BlockedPrompts[];
+  /** Pictures, sounds and films of all prompts (`REQUEST_MEDIA_MAX`); absent like `blocks`, and when there are none. */
+  readonly media?: readonly MediaItem[];
   /** Request headers that the plan names, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   /** Subset hint: hosts (`ip` or `ip:port`) that may be picked; undefined when there is none. */

@@ -43,9 +43,10 @@ export class RequestState implements PluginRequest {
     this.fairnessId = aliased(facts.headers, FAIRNESS_HEADERS) || DEFAULT_FAIRNESS_ID;
   }
 
-  /** Lets go of what only the choice needs: block ids grow with the prompt, and its answer may take minutes. */
-  dropBlocks(): void {
-    if (this.facts.blocks.length > 0) this.facts = { ...this.facts, blocks: [] };
+  /** Lets go of what only the choice needs: block ids and media grow with the prompt, and its answer may take minutes. */
+  dropPrompt(): void {
+    const { blocks, media, ...kept } = this.facts;
+    if (blocks.length > 0 || media) this.facts = { ...kept, blocks: [] };
   }
 
   get<T>(key: DataKey<T>): T | undefined {

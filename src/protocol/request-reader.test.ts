@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { blockIds } from "../core/block-ids.ts";
-import type { ParsedRequest, Parser } from "../core/parser.ts";
+import { REQUEST_MEDIA_MAX } from "../core/media.ts";
+import type { ParsedRequest, Parser, PromptTokens } from "../core/parser.ts";
+import type { ReadRequest } from "./request-reader.ts";
 import { readRequest } from "./request-reader.ts";
 import { bytesOf } from "./text.ts";
 
@@ -48,5 +50,20 @@ describe("a request that is read", () => {
     });
     expect(read({}, headers, { tokenizes: false })).toMatchObject({ facts: { inputTokens: -1, blocks: [] } });
     expect(read({ prompts: () => undefined })).toMatchObject({ facts: { inputTokens: -1, blocks: [] } });
+  });
+
+  it("has the media of all its prompts, up to the limit, and no such field without them", () => {
+    const image = { modality: "image", hash: "a", offsetTokens: 1, lengthTokens: 1 };
+    const bytes = new Uint8Array(8);
+    const media = (...prompts: readonly PromptTokens[]) =>
+      (read({ prompts: () => prompts }) as ReadRequest).facts.media;
+    expect(media({ bytes, media: [image] }, { bytes }, { bytes, media: [image, image] })).toEqual([
+      { ...image, prompt: 0 },
+      { ...image, prompt: 2 },
+      { ...image, prompt: 2 },
+    ]);
+    const many = { bytes, media: Array.from({ length: REQUEST_MEDIA_MAX - 1 }, () => image) };
+    expect(media(many, many)).toHaveLength(REQUEST_MEDIA_MAX);
+    expect("media" in (read({}) as ReadRequest).facts).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
+import { mediaOf } from "../core/media.ts";
 import type { ParsedRequest, Parser } from "../core/parser.ts";
 import type { Rejection } from "../core/rejection.ts";
-import type { BlockedPrompts } from "../core/request-facts.ts";
 import { type HeaderValues, headerText, pathOf, REQUEST_ID_HEADER } from "./header-rules.ts";
 import { nameTooLong, noParser } from "./immediate-response.ts";
 import type { ArrivingFacts, MachineOptions, ReadingPlan } from "./machine-options.ts";
@@ -91,9 +91,11 @@ function tokensOf(
   options: ReadingOptions,
   plan: ReadingPlan,
   parsed: ParsedRequest,
-): { readonly inputTokens: number; readonly blocks: readonly BlockedPrompts[] } {
+): Pick<ArrivingFacts, "inputTokens" | "blocks" | "media"> {
   const prompts = plan.tokenizes ? parsed.prompts() : undefined;
-  return prompts ? options.blockIds(prompts, plan.blockSizesTokens) : { inputTokens: -1, blocks: [] };
+  if (!prompts) return { inputTokens: -1, blocks: [] };
+  const media = mediaOf(prompts);
+  return { ...options.blockIds(prompts, plan.blockSizesTokens), ...(media && { media }) };
 }
 
 function namedHeaders(headers: HeaderValues, names: readonly string[]): Readonly<Record<string, string>> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { xxh64 } from "../../core/xxh64.ts";
 import { anthropicParser } from "./anthropic-parser.ts";
-import { accepted, parseBody, promptIds, promptTexts, refusal } from "./test-support/parse.ts";
+import { accepted, parseBody, promptIds, promptMedia, promptTexts, refusal } from "./test-support/parse.ts";
 
 const MESSAGES = "/v1/messages";
 const BAD_CONTENT = "error parsing messages request: anthropic content: must be a string or an array of content blocks";
@@ -153,5 +153,8 @@ describe("prompts of messages", () => {
     expect(first([{ type: "tool_result", content: [image({ data: "AAAA" })] }])).toEqual(
       times("data:image/jpeg;base64,AAAA"),
     );
+    const told = promptMedia(parseBody(anthropicParser, MESSAGES, user([image(source), image(source)])))[0];
+    expect(told).toEqual([1, 226].map((offsetTokens) => ({ ...told![0], offsetTokens })));
+    expect(told![0]).toMatchObject({ modality: "image", lengthTokens: 225 });
   });
 });

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
 import { xxh64 } from "../../core/xxh64.ts";
 import { openaiParser } from "./openai-parser.ts";
 import { MEDIA_TOKENS_MAX } from "./prompt-writer.ts";
-import { accepted, parseBody, promptIds, promptTexts } from "./test-support/parse.ts";
+import { accepted, parseBody, promptIds, promptMedia, promptTexts } from "./test-support/parse.ts";
 
 const COMPLETIONS = "/v1/completions";
 const CHAT = "/v1/chat/completions";
@@ -21,6 +22,14 @@ function mediaToken(content: string): number {
   const bytes = Buffer.from(content);
   xxh64(bytes, 0, bytes.length, hash, 0);
   return hash[0];
+}
+
+/** XXH64 of a text as a number in hex. */
+function hexOfText(content: string): string {
+  const hash = new Uint32Array(2);
+  const bytes = Buffer.from(content);
+  xxh64(bytes, 0, bytes.length, hash, 0);
+  return ((BigInt(hash[1]) << 32n) | BigInt(hash[0])).toString(16);
 }
 
 describe("prompts of chat", () => {
@@ -146,6 +155,68 @@ describe("media in chat", () => {
     };
     const ids = promptIds(parseBody(openaiParser, CHAT, body, { "x-llm-d-video-duration-seconds": "1e300" }))[0];
     expect(ids.length).toBe(MEDIA_TOKENS_MAX + 1);
+  });
+});
+
+describe("what is told of media in chat", () => {
+  const told = (...content: readonly unknown[]) =>
+    promptMedia(parseBody(openaiParser, CHAT, { messages: [{ role: "user", content }] }))[0];
+  const image = (url: string) => ({ type: "image_url", image_url: { url } });
+
+  it("is their kind, hash and place", () => {
+    const media = told(
+      { type: "text", text: "a" },
+      image("http://x/1.png"),
+      { type: "video_url", video_url: { url: "v" } },
+      { type: "input_audio", input_audio: { data: "AAAA", format: "wav" } },
+      image(PNG),
+    );
+    expect(media).toEqual([
+      { modality: "image", hash: hexOfText("http://x/1.png"), offsetTokens: 2, lengthTokens: 225 },
+      { modality: "video", hash: hexOfText("v"), offsetTokens: 227, lengthTokens: 4500 },
+      { modality: "audio", hash: hexOfText("AAAAwav"), offsetTokens: 4727, lengthTokens: 2 },
+      { modality: "image", hash: hexOfText(PNG), offsetTokens: 4729, lengthTokens: 1 },
+    ]);
+  });
+
+  it("is a hash without leading zeros, as Go prints it", () => {
+    const short = Array.from({ length: 600 }, (_, i) => hexOfText(`${i}`)).findIndex((hex) => hex.length < 16);
+    expect(short).toBeGreaterThanOrEqual(0);
+    expect(told(image(`${short}`))?.[0].hash).toBe(hexOfText(`${short}`));
+  });
+
+  it("is nothing of text alone", () => {
+    expect(told({ type: "text", text: "a" })).toBeUndefined();
+    expect(promptMedia(parseBody(openaiParser, COMPLETIONS, { prompt: ["a", "b"] }))).toEqual([undefined, undefined]);
+  });
+
+  it("is no more than the limit; the tokens of the others are there", () => {
+    const many = Array.from({ length: REQUEST_MEDIA_MAX + 5 }, () => ({ type: "input_audio" }));
+    const request = parseBody(openaiParser, CHAT, { messages: [{ content: many }] });
+    expect(promptMedia(request)[0]).toHaveLength(REQUEST_MEDIA_MAX);
+    expect(promptIds(request)[0]).toHaveLength(REQUEST_MEDIA_MAX + 5);
+  });
+
+  it("holds of any content: each run of tokens is where it is told to be", () => {
+    const part = fc.oneof(
+      fc.record({ type: fc.constant("text"), text: fc.string({ maxLength: 9 }) }),
+      fc.string({ maxLength: 9 }).map(image),
+      fc.string({ maxLength: 40 }).map((data) => ({ type: "input_audio", input_audio: { data } })),
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 8 }), (content) => {
+        const request = parseBody(openaiParser, CHAT, { messages: [{ role: "user", content }] });
+        const [ids] = promptIds(request);
+        let end = 0;
+        for (const { hash, offsetTokens, lengthTokens } of promptMedia(request)[0] ?? []) {
+          expect(offsetTokens).toBeGreaterThanOrEqual(end);
+          end = offsetTokens + lengthTokens;
+          const low = Number(BigInt(`0x${hash}`) & 0xffff_ffffn);
+          expect(ids.slice(offsetTokens, end)).toEqual(Array<number>(lengthTokens).fill(low));
+        }
+        expect(ids.length).toBeGreaterThanOrEqual(end);
+      }),
+    );
   });
 });
 

@@ -2,6 +2,8 @@
  * Puts a prompt together as the estimate tokeniser sees it (plugins.md 6.3): parts are noted first, so that the bytes
  * are copied once, into a buffer of the right size.
  */
+import type { PromptMedia } from "../../core/media.ts";
+import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
 import type { PromptTokens } from "../../core/parser.ts";
 import { xxh64 } from "../../core/xxh64.ts";
 import { ByteSink } from "./byte-sink.ts";
@@ -33,6 +35,8 @@ type Part =
   | { readonly kind: "ascii"; readonly text: string }
   | { readonly kind: "media"; readonly media: MediaKind; readonly content: readonly ContentPiece[] };
 
+const MODALITIES = { "image-url": "image", "image-payload": "image", video: "video", audio: "audio" } as const;
+
 const scratch = new ByteSink(0);
 const hash = new Uint32Array(2);
 
@@ -43,6 +47,7 @@ export class PromptWriter {
   readonly #parts: Part[] = [];
   #estimatedBytes = 0;
   #mediaTokensLeft = MEDIA_TOKENS_MAX;
+  #media: PromptMedia[] | undefined;
 
   /** @param header Looks a request header up: some describe a video. */
   constructor(tape: JsonTape, header: (name: string) => string | undefined, settings: MediaSettings = DEFAULT_MEDIA) {
@@ -88,7 +93,8 @@ export class PromptWriter {
       else this.#appendMedia(part.media, mediaContent(tape, part.content), sink);
     }
     sink.align();
-    return { bytes: sink.written() };
+    const bytes = sink.written();
+    return this.#media ? { bytes, media: this.#media } : { bytes };
   }
 
   #add(kind: "text" | "raw" | "json", node: number): void {
@@ -103,7 +109,13 @@ export class PromptWriter {
     this.#mediaTokensLeft -= tokens;
     xxh64(bytes, start, end, hash, 0);
     sink.align();
+    this.#note(MODALITIES[media], sink.length / 4, tokens);
     sink.words(hash[0], tokens);
+  }
+
+  #note(modality: string, offsetTokens: number, lengthTokens: number): void {
+    const media = (this.#media ??= []);
+    if (media.length < REQUEST_MEDIA_MAX) media.push({ modality, hash: hexOf(hash), offsetTokens, lengthTokens });
   }
 
   #countTokens(media: MediaKind, bytes: Uint8Array, start: number, end: number): number {
@@ -111,6 +123,11 @@ export class PromptWriter {
     if (media === "image-payload") return imagePayloadTokens(this.#settings, bytes, start, end);
     return media === "video" ? videoTokens(this.#settings, this.#header) : audioTokens(end - start);
   }
+}
+
+/** A hash as Go prints it: lower-case hex without padding. */
+export function hexOf([lo, hi]: Uint32Array): string {
+  return hi === 0 ? lo.toString(16) : hi.toString(16) + lo.toString(16).padStart(8, "0");
 }
 
 function mediaContent(tape: JsonTape, pieces: readonly ContentPiece[]): ByteRange {

@@ -1,4 +1,9 @@
+import type { PromptMedia } from "../../core/media.ts";
+import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
+import { xxh64 } from "../../core/xxh64.ts";
 import { findMembers, keySet } from "./json-members.ts";
+import { readNumber } from "./json-number.ts";
+import { readString, stringBytes } from "./json-string.ts";
 import {
   NOT_INTEGER,
   OPEN_ARRAY,
@@ -10,12 +15,21 @@ import {
   isKindOrNothing,
   isNothing,
   isNumber,
+  isString,
   nextOf,
   type JsonTape,
 } from "./json-tape.ts";
+import { hexOf } from "./prompt-writer.ts";
 
 const FEATURE_KEYS = keySet("mm_hashes", "mm_placeholders");
 const RANGE_KEYS = keySet("offset", "length");
+/** Most characters of a modality's name; longer ones are called `other`. */
+const MODALITY_CHARS_MAX = 32;
+/** Most bytes of a client's own hash. */
+const HASH_BYTES_MAX = 128;
+const LOOKS_LIKE_HASH = /^[\w+/=-]*$/;
+
+const hashed = new Uint32Array(2);
 
 /** `features` of a generate request: `{mm_hashes: {modality: string[]}, mm_placeholders: {modality: {offset, length}[]}}`. */
 export function isGenerateFeatures(tape: JsonTape, node: number): boolean {
@@ -26,6 +40,60 @@ export function isGenerateFeatures(tape: JsonTape, node: number): boolean {
     isMapOfArrays(tape, placeholders, (element) => isRange(tape, element))
   );
 }
+
+/**
+ * The media of valid features: of each modality that both maps hold as many as both tell of, by their offset. No more
+ * than `REQUEST_MEDIA_MAX` are taken, in the document's order.
+ */
+export function generateMedia(tape: JsonTape, node: number): readonly PromptMedia[] {
+  const [hashes, placeholders] = findMembers(tape, node, FEATURE_KEYS);
+  const ranges = arraysOf(tape, placeholders);
+  const media: PromptMedia[] = [];
+  for (const [modality, array] of arraysOf(tape, hashes)) {
+    const other = ranges.get(modality);
+    if (other === undefined) continue;
+    let hash = firstOf(array);
+    let range = firstOf(other);
+    const count = Math.min(lengthOf(tape, array), lengthOf(tape, other), REQUEST_MEDIA_MAX - media.length);
+    for (let i = count; i > 0; i--) {
+      const [offset, length] = findMembers(tape, range, RANGE_KEYS);
+      media.push({
+        modality: modality.length > MODALITY_CHARS_MAX ? "other" : modality,
+        hash: hashText(tape, hash),
+        offsetTokens: isNumber(tape, offset) ? readNumber(tape, offset) : 0,
+        lengthTokens: isNumber(tape, length) ? readNumber(tape, length) : 0,
+      });
+      hash = nextOf(tape, hash);
+      range = nextOf(tape, range);
+    }
+  }
+  return media.sort((a, b) => a.offsetTokens - b.offsetTokens);
+}
+
+/** A client's own hash as it is; what does not look like one is no more than hashed. */
+function hashText(tape: JsonTape, node: number): string {
+  if (!isString(tape, node)) return "";
+  const { bytes, start, end } = stringBytes(tape, node);
+  if (end - start <= HASH_BYTES_MAX) {
+    const text = readString(tape, node);
+    if (LOOKS_LIKE_HASH.test(text)) return text;
+  }
+  xxh64(bytes, start, end, hashed, 0);
+  return hexOf(hashed);
+}
+
+/** The arrays of a valid map by their key: of one key the last. */
+function arraysOf(tape: JsonTape, map: number): ReadonlyMap<string, number> {
+  const arrays = new Map<string, number>();
+  let key = isNothing(tape, map) ? -1 : firstOf(map);
+  for (let i = key < 0 ? 0 : countOf(tape, map); i > 0; i--) {
+    arrays.set(readString(tape, key), key + 2);
+    key = nextOf(tape, key + 2);
+  }
+  return arrays;
+}
+
+const lengthOf = (tape: JsonTape, array: number): number => (isNothing(tape, array) ? 0 : countOf(tape, array));
 
 function isRange(tape: JsonTape, node: number): boolean {
   if (!isKindOrNothing(tape, node, OPEN_OBJECT)) return false;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
 import { passthroughParser } from "./passthrough-parser.ts";
-import { accepted, parseBody, promptIds, refusal } from "./test-support/parse.ts";
+import { accepted, parseBody, promptIds, promptMedia, refusal } from "./test-support/parse.ts";
 import { vllmhttpParser } from "./vllmhttp-parser.ts";
 
 const GENERATE = "/inference/v1/generate";
@@ -68,6 +69,35 @@ describe("vllmhttpParser takes", () => {
     };
     expect(refusal(parseBody(vllmhttpParser, GENERATE, { token_ids: [1], features }))).toBe("");
     expect(refusal(parseBody(vllmhttpParser, GENERATE, { token_ids: [1], features: null }))).toBe("");
+  });
+
+  const mediaOf = (features: unknown) =>
+    promptMedia(parseBody(vllmhttpParser, GENERATE, { token_ids: [1, 2, 3], features }))[0];
+
+  it("media that both maps tell of, by their offset", () => {
+    const media = mediaOf({
+      mm_hashes: { image: ["a", "b", "c"], video: ["v"], audio: ["lost"], nothing: null },
+      mm_placeholders: { image: [{ offset: 7, length: 2 }, null], video: [{ offset: 3, length: 1 }], nothing: [{}] },
+    });
+    expect(media).toEqual([
+      { modality: "image", hash: "b", offsetTokens: 0, lengthTokens: 0 },
+      { modality: "video", hash: "v", offsetTokens: 3, lengthTokens: 1 },
+      { modality: "image", hash: "a", offsetTokens: 7, lengthTokens: 2 },
+    ]);
+    expect(mediaOf({ mm_hashes: {}, mm_placeholders: { image: [{}] } })).toBeUndefined();
+    expect(mediaOf({ mm_hashes: { image: [null] }, mm_placeholders: { image: [{}] } })).toMatchObject([{ hash: "" }]);
+  });
+
+  it("of hashes that look like none no more than a hash, of long names none, and no more media than the limit", () => {
+    const placed = (hashes: readonly string[], modality = "image") =>
+      mediaOf({ mm_hashes: { [modality]: hashes }, mm_placeholders: { [modality]: hashes.map(() => ({})) } })!;
+    const [secret, long, fine] = placed(["my secret prompt", "a".repeat(129), "A+/=-_9".repeat(18)]);
+    expect(secret.hash).toMatch(/^[0-9a-f]{1,16}$/);
+    expect(long.hash).toMatch(/^[0-9a-f]{1,16}$/);
+    expect(fine.hash).toBe("A+/=-_9".repeat(18));
+    expect(placed(["a"], "m".repeat(32))[0].modality).toBe("m".repeat(32));
+    expect(placed(["a"], "m".repeat(33))[0].modality).toBe("other");
+    expect(placed(Array<string>(REQUEST_MEDIA_MAX + 1).fill("a"))).toHaveLength(REQUEST_MEDIA_MAX);
   });
 
   it("a limit that is no whole number as none", () => {

@@ -6,7 +6,7 @@ import { goPrintNumber, readNumber, readUint32 } from "./json-number.ts";
 import { rewriteModel } from "./model-rewrite.ts";
 import { createOpenAiUsageReader } from "./openai-usage.ts";
 import { tokenIds } from "./openai-prompt.ts";
-import { isGenerateFeatures } from "./vllmhttp-features.ts";
+import { generateMedia, isGenerateFeatures } from "./vllmhttp-features.ts";
 import {
   OPEN_ARRAY,
   QUOTE,
@@ -50,7 +50,11 @@ const generateApi: JsonApi = {
     return firstLimit(tape, ...findMembers(tape, members[SAMPLING_PARAMS], MAX_TOKENS));
   },
 
-  prompts: (tape, members) => [tokenIds(tape, members[TOKEN_IDS])],
+  prompts(tape, members) {
+    const prompt = tokenIds(tape, members[TOKEN_IDS]);
+    const media = generateMedia(tape, members[FEATURES]);
+    return [media.length > 0 ? { ...prompt, media } : prompt];
+  },
 };
 
 /** Which member is of another kind than Go's decoder takes; "" when none. */

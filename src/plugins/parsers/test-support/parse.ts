@@ -1,3 +1,4 @@
+import type { PromptMedia } from "../../../core/media.ts";
 import type { ParseFailure, ParsedRequest, Parser } from "../../../core/parser.ts";
 
 /** Parses a body given as text, bytes or a value to be written as JSON. */
@@ -38,4 +39,9 @@ export function promptIds(result: ParsedRequest | ParseFailure): readonly (reado
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
   });
+}
+
+/** What a request's prompts tell of their media. */
+export function promptMedia(result: ParsedRequest | ParseFailure): readonly (readonly PromptMedia[] | undefined)[] {
+  return (accepted(result).prompts() ?? []).map(({ media }) => media);
 }
