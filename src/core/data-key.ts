@@ -47,3 +47,32 @@ export interface TokenizedPrompt {
   readonly tokens: number;
 }
 export const tokenizedPromptKey = (producer: string): DataKey<TokenizedPrompt> => dataKey("TokenizedPrompt", producer);
+
+/** Where an endpoint stands; "" where its labels do not tell. */
+export interface EndpointTopology {
+  readonly host: string;
+  readonly rack: string;
+  readonly zone: string;
+  readonly region: string;
+}
+/** An attribute of endpoints: `Endpoints.attribute` has its values by slot. */
+export const topologyKey = (extractor: string): DataKey<EndpointTopology> => dataKey("Topology", extractor);
+
+/** Latencies that a predictor foretells of this request, by row; a row counts only where `isPredicted` is 1. */
+export interface LatencyPrediction {
+  readonly isPredicted: Uint8Array;
+  /** Time to the first token. */
+  readonly ttftMs: Float64Array;
+  /** Time for each further token. */
+  readonly tpotMs: Float64Array;
+  /** What the request's objective leaves over the prediction; below 0 where it is missed. */
+  readonly ttftHeadroomMs: Float64Array;
+  readonly tpotHeadroomMs: Float64Array;
+  /** 1 where the prediction meets the objective. */
+  readonly isTtftValid: Uint8Array;
+  readonly isTpotValid: Uint8Array;
+  /** Requests that the predictor has seen go to the endpoint and not end yet. */
+  readonly dispatchedRequests: Float64Array;
+}
+export const latencyPredictionKey = (producer: string): DataKey<LatencyPrediction> =>
+  dataKey("LatencyPredictionInfo", producer);

@@ -1,3 +1,4 @@
+import type { DataKey } from "./data-key.ts";
 import { drawName } from "./draw.ts";
 import type { Micros } from "./env.ts";
 import type { EndpointDescription, LoraSignal, SignalRow } from "./events.ts";
@@ -8,6 +9,11 @@ export const ENDPOINTS_MAX = 16_384;
 /** A number for each endpoint, by slot: a custom metric, or what a producer keeps. NaN = never set. */
 export interface Column {
   values: Float64Array;
+}
+
+/** A value for each endpoint that is no number, by slot; undefined = never set. */
+export interface AttributeColumn<T> {
+  readonly values: (T | undefined)[];
 }
 
 /** Time of a signal that never came. */
@@ -44,6 +50,7 @@ export class Endpoints {
   readonly #byId = new Map<string, number>();
   readonly #free: number[] = [];
   readonly #columns = new Map<string, Column>();
+  readonly #attributes = new Map<string, AttributeColumn<unknown>>();
   /** Of `slots`, until an endpoint comes or goes. */
   #slots: Int32Array | undefined;
 
@@ -75,6 +82,17 @@ export class Endpoints {
       this.#columns.set(name, column);
     }
     return column;
+  }
+
+  /** The values of an attribute, made on first use. Written by the one plugin that the key names. */
+  attribute<T>(key: DataKey<T>): AttributeColumn<T> {
+    let column = this.#attributes.get(key.id);
+    if (!column) {
+      column = { values: [] };
+      this.#attributes.set(key.id, column);
+    }
+    // A key's id is made with its type (`dataKey`).
+    return column as AttributeColumn<T>;
   }
 
   /** Takes in a new endpoint. The id must be unknown. Returns its slot, or -1 when the table is full. */
@@ -136,6 +154,7 @@ export class Endpoints {
     this.updatedAtUs[slot] = NEVER;
     this.lora[slot] = undefined;
     for (const column of this.#columns.values()) column.values[slot] = Number.NaN;
+    for (const attribute of this.#attributes.values()) attribute.values[slot] = undefined;
   }
 
   #grow(): void {

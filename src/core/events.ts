@@ -15,6 +15,10 @@ export interface EndpointDescription {
   /** `host:port` of its metrics page. */
   readonly metricsHost: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Host name that its pod asks for (`spec.hostname`); absent where discovery does not know. */
+  readonly hostname?: string;
+  /** Address of the node it runs on; absent where discovery does not know. */
+  readonly nodeAddress?: string;
 }
 
 /** LoRA adapters that a model server reported. */

@@ -4,6 +4,7 @@ import type { DataKey } from "./data-key.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { Micros } from "./env.ts";
 import type { AskValue, EndCause } from "./events.ts";
+import type { MediaSettings } from "./media.ts";
 import type { Parser, Usage } from "./parser.ts";
 import type { Profile } from "./plan.ts";
 import type { Rejection } from "./rejection.ts";
@@ -123,12 +124,16 @@ export interface PluginInstance {
   /** Called exactly once for each request that reached `preRequest`, whatever ended it. */
   requestEnded?(request: PluginRequest, cause: EndCause, usage: Usage | undefined): void;
   endpointAdded?(slot: number): void;
+  /** The endpoint's labels may be others. */
+  endpointChanged?(slot: number): void;
   /** Called before the slot is freed. */
   endpointRemoved?(slot: number): void;
   /** Saturation detector: 0 idle, 1 and more full. `slots`: the endpoints that count. */
   saturation?(slots: Int32Array, nowUs: Micros): number;
   /** Parser plugins: the body reader. */
   readonly parser?: Parser;
+  /** Token producers: how pictures, sounds and films count. The first producer of a plan that says so is heard. */
+  readonly media?: MediaSettings;
   /** Block sizes in tokens for which it wants block ids, given the pool as it is now. */
   blockSizesTokens?(): readonly number[];
   /** Gauges for the metrics page, by name. */
@@ -216,6 +221,11 @@ export interface PluginDefinition<P = unknown> {
   /** Request headers that it reads, lower case. */
   readonly headerNames?: (params: P) => readonly string[];
   readonly data?: (params: P, name: string) => PluginData;
+  /**
+   * What its reference page shows: an EndpointPickerConfig from `plugins:` on, in YAML. Default: its name alone.
+   * The tests load it.
+   */
+  readonly example?: string;
   /** Plugins that must be there and are made before it. */
   readonly references?: (params: P) => readonly PluginReference[];
   readonly create: (params: P, context: PluginContext) => PluginInstance;

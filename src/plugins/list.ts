@@ -2,6 +2,7 @@ import type { PluginDefinition } from "../core/plugin.ts";
 import { coreMetricsExtractor } from "./data-layer/core-metrics-extractor.ts";
 import { fileDiscovery } from "./data-layer/file-discovery.ts";
 import { metricsDataSource } from "./data-layer/metrics-data-source.ts";
+import { topologyExtractor } from "./data-layer/topology-extractor.ts";
 import { defineParser } from "./define.ts";
 import { byLabelFilter } from "./filters/by-label-filter.ts";
 import { endpointAttributeFilter } from "./filters/endpoint-attribute-filter.ts";
@@ -76,6 +77,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   utilizationDetector,
   metricsDataSource,
   coreMetricsExtractor,
+  topologyExtractor,
   fileDiscovery,
   defineParser(openaiParser),
   defineParser(anthropicParser),

@@ -5,14 +5,11 @@ import { dataKey } from "../../core/data-key.ts";
 
 export const PREDICTED_LATENCY_PRODUCER = "predicted-latency-producer";
 export const MM_EMBEDDINGS_CACHE_PRODUCER = "mm-embeddings-cache-producer";
-export const TOPOLOGY_EXTRACTOR = "topology-extractor";
 
 export const latencyKey = (producer: string): DataKey<unknown> => dataKey("LatencyPredictionInfo", producer);
 
 export const encoderCacheKey = (producer: string): DataKey<unknown> =>
   dataKey("MultiModalEncoderCacheMatchInfo", producer);
-
-export const topologyKey = (extractor: string): DataKey<unknown> => dataKey("Topology", extractor);
 
 /** An attribute of an endpoint, or of a request, that a config names. */
 export const attributeKey = (attribute: string, producer: string): DataKey<unknown> => dataKey(attribute, producer);

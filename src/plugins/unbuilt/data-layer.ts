@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { httpSourceParams, scrapeInterval } from "../data-layer/http-source-params.ts";
 import { int, noParams, textOr } from "../params.ts";
-import { attributeKey, TOPOLOGY_EXTRACTOR, topologyKey } from "./data-kinds.ts";
+import { attributeKey } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const DCGM_PORT = 9400;
@@ -65,20 +65,6 @@ const dcgmExtractor = defineUnbuilt({
   data: (_params, name) => ({ produces: [attributeKey("GPUUtilization", name)] }),
 });
 
-// 10.5
-const topologyExtractor = defineUnbuilt({
-  type: TOPOLOGY_EXTRACTOR,
-  points: ["extractor"],
-  stability: "alpha",
-  params: z.strictObject({
-    hostname: textOr("kubernetes.io/hostname").describe("Label with the host; else the pod's spec.hostname."),
-    rack: textOr("topology.kubernetes.io/rack").describe("Label with the rack."),
-    zone: textOr("topology.kubernetes.io/zone").describe("Label with the zone."),
-    region: textOr("topology.kubernetes.io/region").describe("Label with the region."),
-  }),
-  data: (_params, name) => ({ produces: [topologyKey(name)] }),
-});
-
 // 10.6
 const endpointNotifications = defineUnbuilt({
   type: "endpoint-notification-source",
@@ -114,7 +100,6 @@ export const UNBUILT_DATA_LAYER = [
   modelsExtractor,
   dcgmSource,
   dcgmExtractor,
-  topologyExtractor,
   endpointNotifications,
   k8sNotifications,
   multiclusterFileDiscovery,

@@ -1,6 +1,8 @@
 import { z } from "zod";
-import { noParams, producerName, wordOrFirst } from "../params.ts";
-import { latencyKey, PREDICTED_LATENCY_PRODUCER, TOPOLOGY_EXTRACTOR, topologyKey } from "./data-kinds.ts";
+import { topologyKey } from "../../core/data-key.ts";
+import { TOPOLOGY_EXTRACTOR } from "../data-layer/topology-extractor.ts";
+import { producerName, wordOrFirst } from "../params.ts";
+import { latencyKey, PREDICTED_LATENCY_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 // 3.7
@@ -31,13 +33,4 @@ const topologyAffinity = defineUnbuilt({
   data: ({ topologyProducerName }) => ({ wants: [topologyKey(topologyProducerName)] }),
 });
 
-// 3.9: of the Gateway API's conformance tests.
-const headerBasedTesting = defineUnbuilt({
-  type: "header-based-testing-filter",
-  points: ["filter"],
-  params: noParams,
-  ignoresParams: true,
-  headerNames: () => ["test-epp-endpoint-selection"],
-});
-
-export const UNBUILT_FILTERS = [sloHeadroomTier, topologyAffinity, headerBasedTesting];
+export const UNBUILT_FILTERS = [sloHeadroomTier, topologyAffinity];

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { prefixMatchKey } from "../../core/data-key.ts";
+import { prefixMatchKey, topologyKey } from "../../core/data-key.ts";
+import { TOPOLOGY_EXTRACTOR } from "../data-layer/topology-extractor.ts";
 import { int, noParams, producerName } from "../params.ts";
 import {
   attributeKey,
@@ -7,8 +8,6 @@ import {
   latencyKey,
   MM_EMBEDDINGS_CACHE_PRODUCER,
   PREDICTED_LATENCY_PRODUCER,
-  TOPOLOGY_EXTRACTOR,
-  topologyKey,
 } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
