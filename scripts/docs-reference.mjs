@@ -2,7 +2,7 @@
  * Writes docs/reference from the built program. `npm run build` first. The unit test beside it fails when the pages and
  * the source differ.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { purposes, referencePages } from "./reference-pages.mjs";
@@ -11,13 +11,14 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = new URL(`${process.env.WARMPATH_DIST ?? "../dist"}/`, import.meta.url);
 const load = (path) => import(new URL(path, dist).href);
 
-const [table, old, { PLUGINS }, jsonSchema, { DEFAULT_CONFIG_TEXT }] = await Promise.all(
+const [table, old, { PLUGINS }, jsonSchema, { DEFAULT_CONFIG_TEXT }, { pluginExample }] = await Promise.all(
   [
     "config/epp-flag-table.js",
     "config/old-flags.js",
     "plugins/list.js",
     "config/json-schema.js",
     "config/default-config.js",
+    "config/plugin-example.js",
   ].map(load),
 );
 const pages = await referencePages({
@@ -25,9 +26,11 @@ const pages = await referencePages({
   plugins: PLUGINS,
   jsonSchema,
   defaultConfig: DEFAULT_CONFIG_TEXT,
+  example: pluginExample,
   purposes: await purposes(root, (from) => load(join("plugins", from.replace(/\.ts$/, ".js")))),
 });
 const folder = join(root, "docs/reference");
-mkdirSync(folder, { recursive: true });
+rmSync(join(folder, "plugins"), { recursive: true, force: true });
+mkdirSync(join(folder, "plugins"), { recursive: true });
 for (const [name, text] of Object.entries(pages)) writeFileSync(join(folder, name), text);
-console.log(`docs/reference: ${Object.keys(pages).join(", ")}`);
+console.log(`docs/reference: ${Object.keys(pages).length} pages`);

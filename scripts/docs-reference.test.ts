@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -6,6 +6,7 @@ import { DEFAULT_CONFIG_TEXT } from "../src/config/default-config.ts";
 import * as table from "../src/config/epp-flag-table.ts";
 import * as jsonSchema from "../src/config/json-schema.ts";
 import * as old from "../src/config/old-flags.ts";
+import { pluginExample } from "../src/config/plugin-example.ts";
 import { PLUGINS } from "../src/plugins/list.ts";
 import { purposes, referencePages } from "./reference-pages.mjs";
 
@@ -15,6 +16,7 @@ const pages: Readonly<Record<string, string>> = await referencePages({
   plugins: PLUGINS,
   jsonSchema,
   defaultConfig: DEFAULT_CONFIG_TEXT,
+  example: pluginExample,
   purposes: await purposes(root, (from: string) => import(join(root, "src/plugins", from))),
 });
 
@@ -23,16 +25,22 @@ describe("the reference in docs/reference", () => {
     expect(readFileSync(join(root, "docs/reference", name), "utf8")).toBe(pages[name]);
   });
 
+  it("has no page of a plugin that is gone", () => {
+    const files = readdirSync(join(root, "docs/reference/plugins")).map((name) => `plugins/${name}`);
+    expect(files.filter((name) => !(name in pages))).toEqual([]);
+  });
+
   it("names every flag and every built plugin type", () => {
     const flags = Object.values(table.EPP_FLAG_GROUPS).flatMap((group) => Object.values(group));
     for (const { name } of flags) expect(pages["flags.md"]).toContain(`--${name}\``);
-    for (const { type } of PLUGINS) expect(pages["plugins.md"]).toContain(`### ${type}\n`);
+    for (const { type } of PLUGINS) expect(pages["plugins.md"]).toContain(`[${type}](plugins/${type}.md)`);
   });
 
   it("tells limits, defaults and data", () => {
-    const section = pages["plugins.md"].split("### ").find((text) => text.startsWith("utilization-detector"))!;
-    expect(section).toMatch(/`kvCacheUtilThreshold` +\| number, above 0 to 1 +\| `0.8` +\|/);
-    expect(pages["plugins.md"]).toContain("- Requires: `WaitingQueueSize/core-metrics-extractor`");
+    expect(pages["plugins/utilization-detector.md"]).toMatch(
+      /`kvCacheUtilThreshold` +\| number, above 0 to 1 +\| `0.8` +\|/,
+    );
+    expect(pages["plugins/queue-scorer.md"]).toContain("- Requires: `WaitingQueueSize/core-metrics-extractor`");
     expect(pages["config.md"]).toMatch(/`crossReplicaSyncInterval` +\| text/);
   });
 });

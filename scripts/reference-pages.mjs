@@ -12,13 +12,16 @@ const NOTE = "<!-- Made by scripts/docs-reference.mjs; change the source it name
  * Every page by its file name, as prettier formats it.
  * @param modules what src/config and src/plugins export, and `purposes` by plugin type
  */
-export async function referencePages({ flags, plugins, jsonSchema, defaultConfig, purposes }) {
+export async function referencePages({ flags, plugins, jsonSchema, defaultConfig, purposes, example }) {
   const pages = {
     "flags.md": flagsPage(flags),
     "config.md": configPage(jsonSchema.configJsonSchema(), defaultConfig),
-    "plugins.md": pluginsPage(plugins, jsonSchema, purposes),
+    "plugins.md": pluginsPage(plugins, purposes),
     "endpoint-picker-config.schema.json": JSON.stringify(jsonSchema.configJsonSchema()),
   };
+  for (const plugin of plugins) {
+    pages[`plugins/${plugin.type}.md`] = pluginPage(plugin, jsonSchema, purposes, example);
+  }
   const made = {};
   for (const [name, text] of Object.entries(pages)) {
     const filepath = join("docs/reference", name);
@@ -147,11 +150,16 @@ const POINT_TITLES = {
   discovery: "Endpoint discovery",
 };
 
-function pluginsPage(list, { parametersSchema }, docs) {
+function pluginsPage(list, docs) {
   const sections = Object.entries(POINT_TITLES).flatMap(([point, title]) => {
     const own = list.filter(({ points }) => points[0] === point);
     if (own.length === 0) return [];
-    return [`## ${title}\n\n${own.map((plugin) => pluginSection(plugin, parametersSchema, docs)).join("\n\n")}`];
+    const lines = own.map(({ type, stability = "beta" }) => [
+      `[${type}](plugins/${type}.md)`,
+      stability === "beta" ? "" : stability,
+      escaped(firstSentence(docOfType(docs, type))),
+    ]);
+    return [`## ${title}\n\n| type | | purpose |\n| --- | --- | --- |\n${rows(lines)}`];
   });
   const placed = list.filter(({ points }) => points[0] in POINT_TITLES).length;
   if (placed !== list.length) throw new Error(`Cannot make the plugin page: found ${list.length - placed} of no title`);
@@ -169,22 +177,38 @@ ${sections.join("\n\n")}
 `;
 }
 
-function pluginSection(plugin, parametersSchema, docs) {
-  const { type, aliases = [], stability = "beta", points } = plugin;
-  if (docs[type] === undefined) throw new Error(`Cannot describe ${type}: found no doc comment above it`);
-  const about = [`Stability: ${stability}.`];
+function pluginPage(plugin, { parametersSchema }, docs, example) {
+  const { type, aliases = [], stability = "beta", replacedBy, points } = plugin;
+  const about = [`Stability: ${stability}${stability === "alpha" ? ", needs `--allow-experimental-plugins`" : ""}.`];
+  if (replacedBy) about.push(`Today: [${replacedBy}](${replacedBy}.md).`);
   if (aliases.length > 0) about.push(`Older names: ${aliases.map(code).join(", ")}.`);
   if (points.length > 1) about.push(`Works as ${points.map((point) => POINT_TITLES[point].toLowerCase()).join(", ")}.`);
   const schema = parametersSchema(plugin);
   const parameters = plugin.ignoresParams
-    ? "Parameters: none; what is given is ignored."
+    ? "None; what is given is ignored."
     : Object.keys(schema.properties ?? {}).length === 0
-      ? "Parameters: none."
+      ? "None."
       : fieldTable(schema);
-  return [`### ${type}`, escaped(docs[type]), about.join(" "), parameters, dataText(plugin)]
+  const data = dataText(plugin);
+  return [
+    NOTE,
+    `# ${type}`,
+    escaped(docOfType(docs, type)),
+    about.join(" "),
+    `## Parameters\n\n${parameters}`,
+    data && `## Data\n\n${data}`,
+    `## Example\n\n\`\`\`yaml\n${example(plugin)}\`\`\``,
+  ]
     .filter(Boolean)
     .join("\n\n");
 }
+
+function docOfType(docs, type) {
+  if (docs[type] === undefined) throw new Error(`Cannot describe ${type}: found no doc comment above it`);
+  return docs[type];
+}
+
+const firstSentence = (text) => /^[\s\S]*?\.(?=\s|$)/.exec(text)[0].replaceAll(/\s+/g, " ");
 
 /** Data of the type with default parameters, under its own name; nothing for one whose parameters have no defaults. */
 function dataText({ type, params, data }) {

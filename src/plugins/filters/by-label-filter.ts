@@ -19,6 +19,14 @@ const params = z
  */
 export const byLabelFilter = defineFilter({
   type: "by-label",
+  example: `
+plugins:
+- type: by-label
+  parameters:
+    label: hardware
+    validValues: [h100, h200]
+- type: queue-scorer
+`,
   stability: "deprecated",
   replacedBy: "label-selector-filter",
   params,

@@ -46,6 +46,21 @@ const params = z
  */
 export const endpointAttributeFilter = defineFilter({
   type: "endpoint-attribute-filter",
+  example: `
+plugins:
+- type: endpoint-attribute-filter
+  parameters:
+    attribute: kv_offload_ratio
+    algorithm: {type: threshold, threshold: {operator: LessThan, value: 0.9}}
+    fallbackOnEmpty: true
+- type: core-metrics-extractor
+  parameters:
+    engineConfigs:
+    - name: vllm
+      customMetrics:
+      - {attributeKey: kv_offload_ratio, metricSpec: "acme:kv_offload_ratio"}
+- type: queue-scorer
+`,
   stability: "alpha",
   params,
   data: ({ attribute, producer = CORE_METRICS_EXTRACTOR }) => ({

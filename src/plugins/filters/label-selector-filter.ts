@@ -21,7 +21,7 @@ const spec = {
  */
 export const labelSelectorFilter = defineFilter({ type: TYPE, ...spec });
 
-/** The same under its older name. */
+/** Keeps the endpoints that a Kubernetes LabelSelector selects: label-selector-filter under its older name. */
 export const byLabelSelectorFilter = defineFilter({
   type: "by-label-selector",
   stability: "deprecated",

@@ -35,6 +35,12 @@ const params = z
  */
 export const prefixCacheAffinityFilter = defineFilter({
   type: "prefix-cache-affinity-filter",
+  example: `
+plugins:
+- type: prefix-cache-affinity-filter
+  parameters: {affinityThreshold: 0.7, maxTTFTPenaltyMs: 5000}
+- type: queue-scorer
+`,
   params,
   unbuiltParams: ({ ttftSource }) => (ttftSource === LATENCY_PREDICTOR ? ["ttftSource"] : []),
   data: ({ maxTTFTPenaltyMs, ttftSource, ...names }) => {

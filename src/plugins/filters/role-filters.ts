@@ -20,8 +20,10 @@ const roleFilter = (type: string, keepsUnlabelled: boolean, roles: readonly stri
   });
 
 /**
- * The filters of disaggregated serving, by the label `llm-d.ai/role`: each keeps the endpoints that can take its stage.
- * Only decode-filter keeps endpoints without the label. Source: scheduling/filter/bylabel/roles.go.
+ * Keeps the endpoints that can take a stage of disaggregated serving, by their label `llm-d.ai/role`. decode-filter:
+ * `decode`, `prefill-decode`, `both`, `encode-prefill-decode`, and endpoints without the label. prefill-filter:
+ * `prefill`, `encode-prefill`, `prefill-decode`, `both`, `encode-prefill-decode`. encode-filter: `encode`,
+ * `encode-prefill`, `encode-prefill-decode`. Source: scheduling/filter/bylabel/roles.go.
  */
 export const ROLE_FILTERS = [
   roleFilter("decode-filter", true, ["decode", "prefill-decode", "both", "encode-prefill-decode"]),

@@ -31,6 +31,16 @@ const params = z.strictObject({
  */
 export const utilizationFilter = defineFilter({
   type: "utilization-filter",
+  example: `
+plugins:
+- type: utilization-filter
+  parameters:
+    conditions:
+    - {metric: waiting-queue, maxValue: 10}
+    - {metric: kv-cache-utilization, maxValue: 0.95}
+    fallbackOnEmpty: true
+- type: queue-scorer
+`,
   stability: "alpha",
   params,
   data: ({ conditions, inFlightLoadProducerName }) => ({

@@ -23,6 +23,12 @@ const params = z.strictObject({
  */
 export const concurrencyDetector = defineSaturationDetector({
   type: "concurrency-detector",
+  example: `
+plugins:
+- type: concurrency-detector
+  parameters: {maxConcurrency: 64}
+- type: queue-scorer
+`,
   params,
   data: ({ inFlightLoadProducerName }) => ({ requires: [inflightLoadKey(inFlightLoadProducerName)] }),
   create: (parsed, { endpoints }) => {

@@ -30,6 +30,12 @@ const params = z.strictObject({
  */
 export const utilizationDetector = defineSaturationDetector({
   type: "utilization-detector",
+  example: `
+plugins:
+- type: utilization-detector
+  parameters: {queueDepthThreshold: 10, kvCacheUtilThreshold: 0.9}
+- type: queue-scorer
+`,
   params,
   create: ({ queueDepthThreshold, kvCacheUtilThreshold, metricsStalenessThreshold, headroom }, { endpoints }) => ({
     saturation(slots, nowUs) {

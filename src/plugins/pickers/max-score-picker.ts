@@ -10,6 +10,12 @@ import { pickerParams } from "./picker-params.ts";
  */
 export const maxScorePicker = definePicker({
   type: "max-score-picker",
+  example: `
+plugins:
+- type: queue-scorer
+- type: max-score-picker
+  parameters: {maxNumOfEndpoints: 2}
+`,
   params: pickerParams,
   create: ({ maxNumOfEndpoints }, { name, seed, endpoints }) => {
     const consumer = drawName(name);

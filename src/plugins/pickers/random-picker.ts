@@ -7,6 +7,12 @@ import { pickerParams } from "./picker-params.ts";
  */
 export const randomPicker = definePicker({
   type: "random-picker",
+  example: `
+plugins:
+- type: queue-scorer
+- type: random-picker
+  parameters: {maxNumOfEndpoints: 2}
+`,
   params: pickerParams,
   create: ({ maxNumOfEndpoints }, { name, seed, endpoints }) => {
     const consumer = drawName(name);

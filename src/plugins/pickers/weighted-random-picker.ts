@@ -13,6 +13,12 @@ const DRAW_MIN = 1e-10;
  */
 export const weightedRandomPicker = definePicker({
   type: "weighted-random-picker",
+  example: `
+plugins:
+- type: queue-scorer
+- type: weighted-random-picker
+  parameters: {maxNumOfEndpoints: 2}
+`,
   params: pickerParams,
   create: ({ maxNumOfEndpoints }, { name, seed, endpoints }) => {
     const consumer = drawName(name);

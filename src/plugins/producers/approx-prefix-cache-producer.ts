@@ -64,6 +64,12 @@ interface Chained {
  */
 export const approxPrefixCacheProducer = defineProducer({
   type: "approx-prefix-cache-producer",
+  example: `
+plugins:
+- type: approx-prefix-cache-producer
+  parameters: {autoTune: false, blockSizeTokens: 128, lruCapacityPerServer: 20000}
+- type: prefix-cache-scorer
+`,
   params,
   warnings: ({ blockSizeTokens }) =>
     blockSizeTokens < BLOCK_SIZE_TOKENS_MIN && blockSizeTokens !== BLOCK_SIZE_TOKENS

@@ -48,6 +48,12 @@ interface Reservation {
  */
 export const inflightLoadProducer = defineProducer({
   type: INFLIGHT_LOAD_PRODUCER,
+  example: `
+plugins:
+- type: inflight-load-producer
+  parameters: {addEstimatedOutputTokens: true, outputRatio: 0.5}
+- type: token-load-scorer
+`,
   params,
   data: ({ prefixMatchInfoProducerName }, name) => ({
     requires: [tokenizedPromptKey(TOKEN_PRODUCER)],

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { tokenizedPromptKey } from "../../core/data-key.ts";
 import { defineProducer } from "../define.ts";
 import { goDurationUs } from "../params.ts";
-import { estimateParams } from "./estimate-params.ts";
+import { estimateParams, mediaSettingsOf } from "./estimate-params.ts";
 
 export const TOKEN_PRODUCER = "token-producer";
 
@@ -50,23 +50,34 @@ const params = z
  * Tells other plugins that the prompt was tokenised, and to how many tokens.
  *
  * The estimate takes 4 bytes of the prompt as one token; it runs where the body is read, so the tokens come with the
- * request's facts. A request whose API has no prompt is a failure that ends the producers, not the request, as stock.
+ * request's facts. A picture counts max(1, floor(width * height / factor)) tokens, or staticToken; a film its frames by
+ * the tokens of a frame, from 1 to maxVideoTokens, with the frames floor(seconds * sampleFPS) or
+ * floor(floor(seconds * source's FPS) / frameStride), bounded, then (sampled) divided by temporalPatchSize; a sound a
+ * quarter of the bytes of its base64 text and format. Each stands in the prompt as so many copies of its content's
+ * XXH64, low half. Headers x-llm-d-video-duration-seconds, x-llm-d-video-resolution (`640x360`) and x-llm-d-video-fps
+ * count before the parameters. A request whose API has no prompt is a failure that ends the producers, not the request, as stock.
  * Source: requestcontrol/dataproducer/tokenizer.
  */
 export const tokenProducer = defineProducer({
   type: TOKEN_PRODUCER,
+  example: `
+plugins:
+- type: token-producer
+  parameters:
+    estimate: {image: {mode: static, static: {staticToken: 256}}}
+- type: prefix-cache-scorer
+`,
   aliases: ["tokenizer"],
   params,
-  warnings: ({ estimate }) =>
-    estimate ? ["estimate has no effect yet: pictures, sounds and films count by the default settings"] : [],
   unbuiltParams: ({ vllm, udsTokenizerConfig }) => [
     ...(vllm ? ["vllm"] : []),
     ...(udsTokenizerConfig ? ["udsTokenizerConfig"] : []),
   ],
   data: (_params, name) => ({ produces: [tokenizedPromptKey(name)] }),
-  create: (_params, { name }) => {
+  create: ({ estimate }, { name }) => {
     const key = tokenizedPromptKey(name);
     return {
+      media: mediaSettingsOf(estimate),
       produce(request) {
         const tokens = request.facts.inputTokens;
         if (tokens < 0) return `a body of ${request.facts.parser || "no parser"} has no prompt to tokenise`;

@@ -26,6 +26,12 @@ const params = z.strictObject({
  */
 export const dataParallelProfileHandler = defineProfileHandler({
   type: "data-parallel-profile-handler",
+  example: `
+plugins:
+- type: data-parallel-profile-handler
+  parameters: {primaryPort: 8000}
+- type: queue-scorer
+`,
   params,
   warnings: () => ["the stock EPP tells that this type will go"],
   create: ({ primaryPort }, { endpoints }) => ({

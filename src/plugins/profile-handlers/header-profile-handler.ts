@@ -21,6 +21,20 @@ const noneRan = ({ facts }: PluginRequest): Rejection => ({
  */
 export const headerProfileHandler = defineProfileHandler({
   type: "header-profile-handler",
+  example: `
+plugins:
+- type: header-profile-handler
+  parameters: {headerName: x-profile, defaultProfile: fast}
+- type: queue-scorer
+- type: prefix-cache-scorer
+schedulingProfiles:
+- name: fast
+  plugins:
+  - pluginRef: queue-scorer
+- name: warm
+  plugins:
+  - pluginRef: prefix-cache-scorer
+`,
   stability: "alpha",
   params,
   headerNames: ({ headerName: name }) => [name],

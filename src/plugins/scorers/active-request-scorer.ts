@@ -26,6 +26,16 @@ const params = z.strictObject({
  */
 export const activeRequestScorer = defineScorer({
   type: "active-request-scorer",
+  example: `
+plugins:
+- type: active-request-scorer
+  parameters: {idleThreshold: 2}
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: active-request-scorer
+    weight: 2
+`,
   params,
   warnings: ({ requestTimeout }) => (requestTimeout === undefined ? [] : ["requestTimeout is old and has no effect"]),
   data: ({ inFlightLoadProducerName }) => ({ requires: [inflightLoadKey(inFlightLoadProducerName)] }),

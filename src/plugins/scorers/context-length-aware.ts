@@ -37,6 +37,16 @@ interface LengthRange {
  */
 export const contextLengthAware = definePlugin(["filter", "scorer"], {
   type: "context-length-aware",
+  example: `
+plugins:
+- type: context-length-aware
+  parameters: {label: llm-d.ai/context-length-range, enableFiltering: true}
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: context-length-aware
+    weight: 2
+`,
   params,
   data: () => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)] }),
   create: ({ label, enableFiltering }, { endpoints }) => {

@@ -42,6 +42,21 @@ const params = z
  */
 export const endpointAttributeScorer = defineScorer({
   type: "endpoint-attribute-scorer",
+  example: `
+plugins:
+- type: endpoint-attribute-scorer
+  parameters:
+    attributeKey: kv_offload_ratio
+    algorithm:
+      type: linear_lower_is_better
+      normalization: {fixedRange: {min: 0, max: 1}}
+- type: core-metrics-extractor
+  parameters:
+    engineConfigs:
+    - name: vllm
+      customMetrics:
+      - {attributeKey: kv_offload_ratio, metricSpec: "acme:kv_offload_ratio"}
+`,
   stability: "alpha",
   params,
   data: ({ attributeKey, producer = CORE_METRICS_EXTRACTOR }) => ({

@@ -13,6 +13,16 @@ const params = z.strictObject({
  */
 export const headerLabelAffinityScorer = defineScorer({
   type: "header-label-affinity-scorer",
+  example: `
+plugins:
+- type: header-label-affinity-scorer
+  parameters: {headerName: x-tenant, labelKey: tenant}
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: header-label-affinity-scorer
+    weight: 2
+`,
   stability: "alpha",
   params,
   headerNames: ({ headerName: name }) => [name],

@@ -21,6 +21,16 @@ const params = z.strictObject({
  */
 export const loadAwareScorer = defineScorer({
   type: "load-aware-scorer",
+  example: `
+plugins:
+- type: load-aware-scorer
+  parameters: {threshold: 64}
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: load-aware-scorer
+    weight: 2
+`,
   params,
   data: () => ({ requires: [signalKey("WaitingQueueSize")] }),
   create: ({ threshold }, { endpoints }) => ({

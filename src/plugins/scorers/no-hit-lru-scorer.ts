@@ -29,6 +29,19 @@ const params = z.strictObject({
  */
 export const noHitLruScorer = defineScorer({
   type: "no-hit-lru-scorer",
+  example: `
+plugins:
+- type: no-hit-lru-scorer
+  parameters: {lruSize: 256}
+- type: prefix-cache-scorer
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: no-hit-lru-scorer
+    weight: 2
+  - pluginRef: prefix-cache-scorer
+    weight: 3
+`,
   params,
   data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
   create: ({ lruSize, prefixMatchInfoProducerName }, { name, endpoints }) => {

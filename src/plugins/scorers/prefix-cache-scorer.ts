@@ -25,6 +25,18 @@ const params = z
  */
 export const prefixCacheScorer = defineScorer({
   type: "prefix-cache-scorer",
+  example: `
+plugins:
+- type: prefix-cache-scorer
+  parameters: {matchLengthWeight: 0.3}
+- type: queue-scorer
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: prefix-cache-scorer
+    weight: 3
+  - pluginRef: queue-scorer
+`,
   params,
   data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
   create: ({ prefixMatchInfoProducerName, matchLengthWeight, matchLengthScaleTokens }) => {

@@ -23,6 +23,17 @@ const params = z.strictObject({
  */
 export const tokenLoadScorer = defineScorer({
   type: "token-load-scorer",
+  example: `
+plugins:
+- type: token-load-scorer
+  parameters: {queueThresholdTokens: 1000000}
+- type: inflight-load-producer
+schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: token-load-scorer
+    weight: 2
+`,
   params,
   data: ({ inFlightLoadProducerName }) => ({
     requires: [inflightLoadKey(inFlightLoadProducerName), uncachedTokensKey(inFlightLoadProducerName)],

@@ -9,15 +9,20 @@ import { sessionAffinityParams } from "./session-affinity-params.ts";
 import { SessionIdAffinity } from "./session-id-affinity.ts";
 import { SESSION_ID_PRODUCER } from "./session-id-producer.ts";
 
-/**
- * Keeps sessions on their endpoint: as a scorer 1 for it and 0 for the others, as a filter it alone where it is a
- * candidate, else all. Source: scheduling/scorer/sessionaffinity, scheduling/util/sessionaffinity.
- */
+/** One of them: a scorer or a filter. */
 function sessionAffinity(type: string, point: "scorer" | "filter"): PluginDefinition {
   return definePlugin([point, "requestControl"], {
     type,
     stability: "alpha",
     params: sessionAffinityParams,
+    example: `
+plugins:
+- type: ${type}
+  parameters:
+    strategy: session_id
+    sessionIdConfig: {sources: [{header: x-session-id}], evictionTtlSeconds: 600}
+- type: queue-scorer
+`,
     headerNames: ({ strategy, encodedEndpointHeaderConfig, sessionIdConfig }) =>
       strategy === "session_id"
         ? sessionIdConfig.sources.flatMap(({ header }) => header || [])
@@ -63,7 +68,12 @@ function instanceOf(affinity: Affinity, point: "scorer" | "filter"): PluginInsta
   };
 }
 
-/** Session affinity under its names. */
+/**
+ * Keeps sessions on their endpoint: as a scorer 1 for it and 0 for the others, as a filter it alone where it is a
+ * candidate, else all. The endpoint is that of the token that the client sends back (`encoded_endpoint_header`), or the
+ * one that the picker remembers of the session (`session_id`).
+ * Source: scheduling/scorer/sessionaffinity, scheduling/util/sessionaffinity.
+ */
 export const SESSION_AFFINITY = [
   sessionAffinity("session-affinity-scorer", "scorer"),
   sessionAffinity("session-affinity-filter", "filter"),

@@ -23,6 +23,16 @@ const params = z
  */
 export const sessionIdProducer = defineProducer({
   type: SESSION_ID_PRODUCER,
+  example: `
+plugins:
+- type: session-id-producer
+  parameters: {cookieName: session}
+- type: session-affinity-scorer
+  parameters:
+    strategy: session_id
+    sessionIdConfig:
+      sources: [{attribute: SessionIDDataKey}]
+`,
   params,
   headerNames: ({ headerName: header }) => [header || "cookie"],
   data: (_params, name) => ({ produces: [sessionIdKey(name)] }),
