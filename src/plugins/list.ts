@@ -6,6 +6,7 @@ import { topologyExtractor } from "./data-layer/topology-extractor.ts";
 import { defineParser } from "./define.ts";
 import { byLabelFilter } from "./filters/by-label-filter.ts";
 import { endpointAttributeFilter } from "./filters/endpoint-attribute-filter.ts";
+import { headerBasedTestingFilter } from "./filters/header-based-testing-filter.ts";
 import { byLabelSelectorFilter, labelSelectorFilter } from "./filters/label-selector-filter.ts";
 import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filter.ts";
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
@@ -25,6 +26,7 @@ import { tokenProducer } from "./producers/token-producer.ts";
 import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-profile-handler.ts";
 import { headerProfileHandler } from "./profile-handlers/header-profile-handler.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
+import { agentIdentity } from "./request-control/agent-identity.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
 import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
@@ -46,6 +48,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   byLabelFilter,
   byLabelSelectorFilter,
   endpointAttributeFilter,
+  headerBasedTestingFilter,
   labelSelectorFilter,
   prefixCacheAffinityFilter,
   ...ROLE_FILTERS,
@@ -75,6 +78,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   tokenProducer,
   concurrencyDetector,
   utilizationDetector,
+  agentIdentity,
   metricsDataSource,
   coreMetricsExtractor,
   topologyExtractor,

@@ -67,22 +67,6 @@ const latencySloAdmitter = defineUnbuilt({
   data: ({ latencyPredictionInfoProducerName }) => ({ requires: [latencyKey(latencyPredictionInfoProducerName)] }),
 });
 
-const SESSION_HEADERS = ["x-claude-code-session-id", "x-session-affinity", "session-id", "session_id"];
-
-// 9.3
-const agentIdentity = defineUnbuilt({
-  type: "agent-identity",
-  points: ["requestControl"],
-  stability: "alpha",
-  params: z.strictObject({
-    additionalSessionHeaders: z
-      .array(headerName)
-      .default([])
-      .describe("Headers that are looked at before the known ones."),
-  }),
-  headerNames: ({ additionalSessionHeaders }) => [...additionalSessionHeaders, ...SESSION_HEADERS],
-});
-
 const attribute = z.strictObject({
   key: z
     .strictObject({
@@ -120,7 +104,6 @@ export const UNBUILT_REQUEST_CONTROL = [
   rolloutScreener,
   probabilisticAdmitter,
   latencySloAdmitter,
-  agentIdentity,
   attributeReporter,
   servedVerifier,
 ];
