@@ -19,6 +19,10 @@ export interface EngineRequest {
    */
   readonly hashLo: Uint32Array;
   readonly hashHi: Uint32Array;
+  /** A peer has computed the prompt: its KV is fetched (`EngineSink.fetchKv`) when the request first leaves the queue. */
+  readonly fetchesPrompt?: boolean;
+  /** When it has finished its blocks stay in use, for a peer to fetch, until `Engine.releaseHeld`. */
+  readonly holdsBlocks?: boolean;
 }
 
 export interface EngineOptions {
@@ -54,6 +58,11 @@ export interface EngineSink<R extends EngineRequest> {
   /** Output token `index` came out; 0 is the first. */
   token(request: R, timeUs: number, index: number): void;
   finished(request: R, timeUs: number): void;
+  /**
+   * The request left the queue and has blocks for its whole prompt; what is beyond its first `cachedTokens` tokens is to
+   * come from a peer. It waits for `Engine.kvFetched`. Must be there when requests with `fetchesPrompt` are submitted.
+   */
+  fetchKv?(request: R, timeUs: number, cachedTokens: number): void;
   /** Thrown out of the batch to the front of the queue; it will be computed anew. */
   preempted(request: R, timeUs: number): void;
   /** A step ended: tokens of prompts and output tokens it worked on. */
@@ -67,11 +76,16 @@ export interface EngineSink<R extends EngineRequest> {
 
 /** State and counters, as `/metrics` shows them. Counters never fall. */
 export interface EngineSignals {
+  /** In the queue, those that wait for a peer's KV among them. */
   readonly waitingRequests: number;
+  /** Of these, the ones that wait for a peer's KV. */
+  readonly fetchingRequests: number;
   readonly runningRequests: number;
+  /** Finished requests whose blocks are held for a peer. */
+  readonly heldRequests: number;
   readonly usableBlocks: number;
   readonly freeBlocks: number;
-  /** Blocks in use by requests over usable blocks, 0 to 1. */
+  /** Blocks in use by requests, held ones among them, over usable blocks, 0 to 1. */
   readonly kvUsage: number;
   /** Prompt tokens looked up in the prefix cache, counted once a request when it first leaves the queue. */
   readonly prefixQueriesTokens: number;
@@ -80,6 +94,8 @@ export interface EngineSignals {
   readonly promptTokens: number;
   /** Of these, the ones that were found in the prefix cache. */
   readonly cachedPromptTokens: number;
+  /** And the ones that came from a peer. */
+  readonly fetchedPromptTokens: number;
   readonly generatedTokens: number;
   readonly preemptions: number;
   readonly steps: number;

@@ -1,8 +1,9 @@
 import { BlockLog } from "./block-log.ts";
 import { BlockPool } from "./block-pool.ts";
 import type { EngineOptions, EngineRequest, EngineSignals, EngineSink } from "./engine-types.ts";
+import { engineOptionsProblem } from "./engine-options-problem.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
-import { SequenceList, type Sequence } from "./sequence-list.ts";
+import { newSequence, SequenceList, type Sequence } from "./sequence-list.ts";
 import { stepTimeUs, type StepWork } from "./step-time.ts";
 
 /**
@@ -22,6 +23,16 @@ export interface Engine<R extends EngineRequest> {
   refusal(request: R): string | undefined;
   /** Drops a waiting or running request, without an event. False when there is none with this id. */
   cancel(id: string): boolean;
+  /**
+   * A peer's KV is there (`EngineSink.fetchKv`): `tokens` prompt tokens after the cached ones, 0 when it failed; what is
+   * missing is computed. Returns how many count: never the prompt's last, which is computed for the first output token.
+   * Undefined when no request with this id waits for a peer.
+   */
+  kvFetched(nowUs: number, id: string, tokens: number): number | undefined;
+  /** Numbers of the blocks that a finished request holds, undefined when none with this id holds any. */
+  heldBlocks(id: string): Int32Array | undefined;
+  /** Gives the blocks of a finished request back. False when none with this id holds any. */
+  releaseHeld(nowUs: number, id: string): boolean;
   /** When something happens next; Infinity when nothing is waiting or running. */
   nextDueAtUs(): number;
   /** Does all that is due up to and including `nowUs`. */
@@ -33,22 +44,9 @@ export interface Engine<R extends EngineRequest> {
 
 /** Throws RangeError when an option is out of its range. */
 export function createEngine<R extends EngineRequest>(options: EngineOptions): Engine<R> {
-  const usableTokens = (options.gpuBlocks - 1) * options.blockSizeTokens;
-  const problem =
-    belowOne(options) ??
-    (options.gpuBlocks < 2 ? `gpuBlocks is ${options.gpuBlocks}, must be at least 2` : undefined) ??
-    (options.modelLenTokensMax > usableTokens
-      ? `modelLenTokensMax is ${options.modelLenTokensMax}, but only ${usableTokens} tokens fit in the KV cache`
-      : undefined);
+  const problem = engineOptionsProblem(options);
   if (problem) throw new RangeError(`Cannot create engine: ${problem}`);
   return new BatchingEngine<R>(options);
-}
-
-const COUNTS = ["blockSizeTokens", "seqsMax", "batchedTokensMax", "modelLenTokensMax", "requestsMax"] as const;
-
-function belowOne(options: EngineOptions): string | undefined {
-  const name = COUNTS.find((key) => !Number.isInteger(options[key]) || options[key] < 1);
-  return name && `${name} is ${options[name]}, must be a whole number of at least 1`;
 }
 
 class BatchingEngine<R extends EngineRequest> implements Engine<R> {
@@ -58,23 +56,34 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   readonly #blocks: SequenceBlocks<R>;
   readonly #log = new BlockLog<R>();
   readonly #waiting = new SequenceList<R>();
+  /** Have blocks for their prompts, and wait for a peer to fill them. */
+  readonly #fetching = new SequenceList<R>();
+  /** Their peers have answered: they go before who waits, since their blocks are of no use to anyone else. */
+  readonly #fetched = new SequenceList<R>();
   readonly #running = new SequenceList<R>();
   readonly #byId = new Map<string, Sequence<R>>();
+  /** Finished, but their blocks are in use still. */
+  readonly #held = new Map<string, Sequence<R>>();
   // The step under way: who is in it and with how many tokens.
   readonly #batch: Sequence<R>[] = [];
   readonly #batchTokens: number[] = [];
   /** Who left the queue or the batch while the step was made up; told once it is complete. */
-  readonly #moves: { request: R; cachedTokens: number; resumed: boolean; preempted: boolean }[] = [];
+  readonly #moves: Move<R>[] = [];
   readonly #work: StepWork = { prefillTokens: 0, prefillContextTokens: 0, decodes: 0, decodeContextTokens: 0 };
   #inStep = false;
+  /** No one could be scheduled: nothing happens until blocks come free, a peer answers or a request comes. */
+  #stalled = false;
   #advancing = false;
   #stepStartUs = 0;
   /** End of the step under way, or start of the next one. */
   #dueUs = 0;
+  /** The latest time that the engine was told. */
+  #seenUs = 0;
   #queriesTokens = 0;
   #hitsTokens = 0;
   #promptTokens = 0;
   #cachedPromptTokens = 0;
+  #fetchedPromptTokens = 0;
   #generatedTokens = 0;
   #preemptions = 0;
   #steps = 0;
@@ -94,7 +103,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     if (promptTokens + outputTokens > modelLenTokensMax) {
       return `${promptTokens} prompt and ${outputTokens} output tokens are more than modelLenTokensMax ${modelLenTokensMax}`;
     }
-    if (this.#byId.has(request.id)) return `id ${request.id} is taken`;
+    if (this.#byId.has(request.id) || this.#held.has(request.id)) return `id ${request.id} is taken`;
     if (this.#byId.size >= requestsMax) return `${requestsMax} requests wait or run already (requestsMax)`;
     return undefined;
   }
@@ -103,20 +112,8 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     const late = this.#active() && this.#dueUs < nowUs && !this.#advancing;
     const refusal = late ? `advance to ${nowUs} first, ${this.#dueUs} is due` : this.refusal(request);
     if (refusal) throw new RangeError(`Cannot submit request: ${refusal}`);
-    if (!this.#active()) this.#dueUs = Math.max(this.#dueUs, nowUs);
-    const sequence: Sequence<R> = {
-      request,
-      list: undefined,
-      prev: undefined,
-      next: undefined,
-      blocks: new Int32Array(Math.ceil((request.promptTokens + request.outputTokens) / this.#options.blockSizeTokens)),
-      blockCount: 0,
-      storedBlocks: 0,
-      computedTokens: 0,
-      generatedTokens: 0,
-      started: false,
-      cachedTokens: 0,
-    };
+    this.#wake(nowUs);
+    const sequence = newSequence(request, this.#options.blockSizeTokens);
     this.#byId.set(request.id, sequence);
     this.#waiting.append(sequence);
   }
@@ -125,6 +122,35 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     const sequence = this.#byId.get(id);
     if (!sequence) return false;
     this.#end(sequence);
+    this.#wake(this.#seenUs);
+    return true;
+  }
+
+  kvFetched(nowUs: number, id: string, tokens: number): number | undefined {
+    const sequence = this.#byId.get(id);
+    if (sequence?.list !== this.#fetching) return undefined;
+    const { promptTokens } = sequence.request;
+    const known = Math.min(sequence.cachedTokens + Math.max(0, tokens), promptTokens);
+    this.#blocks.store(sequence, known);
+    sequence.computedTokens = Math.min(known, promptTokens - 1);
+    sequence.fetchedTokens = sequence.computedTokens - sequence.cachedTokens;
+    this.#fetching.remove(sequence);
+    this.#fetched.append(sequence);
+    this.#wake(nowUs);
+    return sequence.fetchedTokens;
+  }
+
+  heldBlocks(id: string): Int32Array | undefined {
+    const sequence = this.#held.get(id);
+    return sequence?.blocks.slice(0, sequence.blockCount);
+  }
+
+  releaseHeld(nowUs: number, id: string): boolean {
+    const sequence = this.#held.get(id);
+    if (!sequence) return false;
+    this.#held.delete(id);
+    this.#blocks.release(sequence);
+    this.#wake(nowUs);
     return true;
   }
 
@@ -135,6 +161,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   advance(nowUs: number, sink: EngineSink<R>): void {
     if (this.#advancing) throw new Error("Cannot advance engine: it is being advanced (called from a sink)");
     this.#advancing = true;
+    this.#seenUs = Math.max(this.#seenUs, nowUs);
     try {
       while (this.#active() && this.#dueUs <= nowUs) {
         if (this.#inStep) this.#endStep(sink);
@@ -154,7 +181,9 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   signals(): EngineSignals {
     const { usableBlocks, freeBlocks } = this.#pool;
     return {
-      waitingRequests: this.#waiting.size,
+      waitingRequests: this.#waiting.size + this.#fetching.size + this.#fetched.size,
+      fetchingRequests: this.#fetching.size,
+      heldRequests: this.#held.size,
       runningRequests: this.#running.size,
       usableBlocks,
       freeBlocks,
@@ -163,6 +192,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       prefixHitsTokens: this.#hitsTokens,
       promptTokens: this.#promptTokens,
       cachedPromptTokens: this.#cachedPromptTokens,
+      fetchedPromptTokens: this.#fetchedPromptTokens,
       generatedTokens: this.#generatedTokens,
       preemptions: this.#preemptions,
       steps: this.#steps,
@@ -170,7 +200,14 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   }
 
   #active(): boolean {
-    return this.#inStep || this.#byId.size > 0;
+    return this.#inStep || (this.#byId.size > 0 && !this.#stalled);
+  }
+
+  /** Something changed that may let a request be scheduled, at `nowUs`. */
+  #wake(nowUs: number): void {
+    this.#seenUs = Math.max(this.#seenUs, nowUs);
+    if (!this.#active()) this.#dueUs = Math.max(this.#dueUs, nowUs);
+    this.#stalled = false;
   }
 
   #startStep(sink: EngineSink<R>): void {
@@ -184,12 +221,21 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     const preemptedBefore = this.#preemptions;
     const budget = this.#scheduleRunning(this.#options.batchedTokensMax);
     if (this.#preemptions === preemptedBefore) this.#admit(budget);
-    this.#inStep = true;
     this.#stepStartUs = this.#dueUs;
-    this.#dueUs += stepTimeUs(this.#options.stepTime, work);
-    for (const { request, cachedTokens, resumed, preempted } of this.#moves) {
-      if (preempted) sink.preempted(request, this.#stepStartUs);
-      else sink.scheduled(request, this.#stepStartUs, cachedTokens, resumed);
+    if (this.#batch.length > 0) {
+      this.#inStep = true;
+      this.#dueUs += stepTimeUs(this.#options.stepTime, work);
+    } else {
+      this.#stalled = this.#preemptions === preemptedBefore;
+    }
+    this.#tellMoves(sink);
+  }
+
+  #tellMoves(sink: EngineSink<R>): void {
+    for (const { kind, request, cachedTokens } of this.#moves) {
+      if (kind === "preempted") sink.preempted(request, this.#stepStartUs);
+      else if (kind === "fetch") sink.fetchKv?.(request, this.#stepStartUs, cachedTokens);
+      else sink.scheduled(request, this.#stepStartUs, cachedTokens, kind === "resumed");
     }
     this.#moves.length = 0;
   }
@@ -216,7 +262,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       victim.computedTokens = 0;
       this.#waiting.prepend(victim);
       this.#preemptions++;
-      this.#moves.push({ request: victim.request, cachedTokens: 0, resumed: false, preempted: true });
+      this.#moves.push({ kind: "preempted", request: victim.request, cachedTokens: 0 });
       if (victim === sequence) return false;
     }
     return true;
@@ -226,26 +272,46 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   #admit(tokensMax: number): void {
     let budget = tokensMax;
     while (budget > 0 && this.#running.size < this.#options.seqsMax) {
-      const sequence = this.#waiting.head;
+      const sequence = this.#fetched.head ?? this.#waiting.head;
       if (!sequence) return;
-      const hitTokens = this.#blocks.lookUp(sequence);
-      const pending = sequence.request.promptTokens + sequence.generatedTokens - hitTokens;
+      const { request } = sequence;
+      const arrived = sequence.list === this.#fetched;
+      const hitTokens = arrived ? 0 : this.#blocks.lookUp(sequence);
+      if (request.fetchesPrompt && !arrived && !sequence.started) {
+        if (!this.#startFetch(sequence, hitTokens)) return;
+        continue;
+      }
+      const computedTokens = arrived ? sequence.computedTokens : hitTokens;
+      const pending = request.promptTokens + sequence.generatedTokens - computedTokens;
       const tokens = Math.min(pending, this.#chunkTokensMax, budget);
-      if (!this.#blocks.allocate(sequence, hitTokens + tokens, hitTokens)) return;
-      this.#waiting.remove(sequence);
+      if (!this.#blocks.allocate(sequence, computedTokens + tokens, hitTokens)) return;
+      sequence.list!.remove(sequence);
       this.#running.append(sequence);
-      sequence.computedTokens = hitTokens;
+      sequence.computedTokens = computedTokens;
       this.#enlist(sequence, tokens);
       budget -= tokens;
-      const resumed = sequence.started;
-      if (!resumed) {
-        sequence.started = true;
-        sequence.cachedTokens = hitTokens;
-        this.#queriesTokens += sequence.request.promptTokens;
-        this.#hitsTokens += hitTokens;
-      }
-      this.#moves.push({ request: sequence.request, cachedTokens: hitTokens, resumed, preempted: false });
+      this.#noteScheduled(sequence, arrived ? sequence.cachedTokens : hitTokens);
     }
+  }
+
+  /** Blocks for the whole prompt, for a peer to fill. False when there are too few. */
+  #startFetch(sequence: Sequence<R>, hitTokens: number): boolean {
+    if (!this.#blocks.reserve(sequence, sequence.request.promptTokens, hitTokens)) return false;
+    sequence.cachedTokens = hitTokens;
+    this.#waiting.remove(sequence);
+    this.#fetching.append(sequence);
+    this.#moves.push({ kind: "fetch", request: sequence.request, cachedTokens: hitTokens });
+    return true;
+  }
+
+  #noteScheduled(sequence: Sequence<R>, cachedTokens: number): void {
+    const { request } = sequence;
+    this.#moves.push({ kind: sequence.started ? "resumed" : "scheduled", request, cachedTokens });
+    if (sequence.started) return;
+    sequence.started = true;
+    sequence.cachedTokens = cachedTokens;
+    this.#queriesTokens += request.promptTokens;
+    this.#hitsTokens += cachedTokens;
   }
 
   #enlist(sequence: Sequence<R>, tokens: number): void {
@@ -280,13 +346,21 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
       if (index === 0) {
         this.#promptTokens += request.promptTokens;
         this.#cachedPromptTokens += sequence.cachedTokens;
+        this.#fetchedPromptTokens += sequence.fetchedTokens;
       }
       const last = sequence.generatedTokens === request.outputTokens;
       // Free before telling, so that a sink that submits at once finds the room.
-      if (last) this.#end(sequence);
+      if (last) this.#finish(sequence);
       sink.token(request, timeUs, index);
       if (last) sink.finished(request, timeUs);
     }
+  }
+
+  #finish(sequence: Sequence<R>): void {
+    if (!sequence.request.holdsBlocks) return this.#end(sequence);
+    this.#byId.delete(sequence.request.id);
+    sequence.list?.remove(sequence);
+    this.#held.set(sequence.request.id, sequence);
   }
 
   #end(sequence: Sequence<R>): void {
@@ -294,4 +368,11 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     this.#blocks.release(sequence);
     sequence.list?.remove(sequence);
   }
+}
+
+/** What happened to a request while a step was made up. */
+interface Move<R> {
+  readonly kind: "scheduled" | "resumed" | "fetch" | "preempted";
+  readonly request: R;
+  readonly cachedTokens: number;
 }

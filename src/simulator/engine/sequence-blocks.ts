@@ -42,6 +42,13 @@ export class SequenceBlocks<R extends EngineRequest> {
    * Full blocks are stored at once, as in vLLM: who is scheduled later in the same step can hit them.
    */
   allocate(sequence: Sequence<R>, tokens: number, hitTokens: number): boolean {
+    if (!this.reserve(sequence, tokens, hitTokens)) return false;
+    this.store(sequence, tokens);
+    return true;
+  }
+
+  /** As `allocate`, but no block is stored: their content is still to come. */
+  reserve(sequence: Sequence<R>, tokens: number, hitTokens: number): boolean {
     const pool = this.#pool;
     const hitBlocks = hitTokens / this.#blockSize;
     const held = sequence.blockCount + hitBlocks;
@@ -53,7 +60,6 @@ export class SequenceBlocks<R extends EngineRequest> {
     for (let i = held; i < wanted; i++) sequence.blocks[i] = pool.take();
     sequence.blockCount = Math.max(held, wanted);
     sequence.storedBlocks += hitBlocks;
-    this.#store(sequence, tokens);
     return true;
   }
 
@@ -64,7 +70,8 @@ export class SequenceBlocks<R extends EngineRequest> {
     sequence.storedBlocks = 0;
   }
 
-  #store(sequence: Sequence<R>, tokens: number): void {
+  /** The first `tokens` tokens are in the sequence's blocks, or will be when the step ends: full blocks can be hit. */
+  store(sequence: Sequence<R>, tokens: number): void {
     const { request } = sequence;
     const first = sequence.storedBlocks;
     const end = Math.min(Math.floor(tokens / this.#blockSize), this.#hashedBlocks(request));

@@ -17,7 +17,25 @@ export interface Sequence<R extends EngineRequest> {
   /** Set once it first left the queue, with what of its prompt was cached then. */
   started: boolean;
   cachedTokens: number;
+  /** Prompt tokens that came from a peer, after the cached ones. */
+  fetchedTokens: number;
 }
+
+/** A sequence that has nothing yet, with room for the blocks of its whole answer. */
+export const newSequence = <R extends EngineRequest>(request: R, blockSizeTokens: number): Sequence<R> => ({
+  request,
+  list: undefined,
+  prev: undefined,
+  next: undefined,
+  blocks: new Int32Array(Math.ceil((request.promptTokens + request.outputTokens) / blockSizeTokens)),
+  blockCount: 0,
+  storedBlocks: 0,
+  computedTokens: 0,
+  generatedTokens: 0,
+  started: false,
+  cachedTokens: 0,
+  fetchedTokens: 0,
+});
 
 /** Requests in order, linked through themselves: add at either end and take out anywhere in constant time. */
 export class SequenceList<R extends EngineRequest> {

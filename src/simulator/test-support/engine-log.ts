@@ -43,6 +43,7 @@ export function logSink(lines: LogLine[]): EngineSink<TokenRequest> {
     scheduled: (request, timeUs, cached, resumed) => lines.push(["scheduled", timeUs, request.id, cached, resumed]),
     token: (request, timeUs, index) => lines.push(["token", timeUs, request.id, index]),
     finished: (request, timeUs) => lines.push(["finished", timeUs, request.id]),
+    fetchKv: (request, timeUs, cached) => lines.push(["fetch", timeUs, request.id, cached]),
     preempted: (request, timeUs) => lines.push(["preempted", timeUs, request.id]),
     stepped: (startUs, endUs, prefill, decodes) => lines.push(["step", startUs, endUs, prefill, decodes]),
     blocksStored: (request, timeUs, first, count) => {
