@@ -76,3 +76,13 @@ export interface LatencyPrediction {
 }
 export const latencyPredictionKey = (producer: string): DataKey<LatencyPrediction> =>
   dataKey("LatencyPredictionInfo", producer);
+
+/**
+ * The pod that the other stage of a disaggregated request went to, while the second stage is picked: the decode pod
+ * when prefill is picked after it, the prefill pod when decode is. Look whether it is still there (`Endpoints.holds`).
+ */
+export interface PeerEndpoint {
+  readonly slot: number;
+  readonly generation: number;
+}
+export const PEER_ENDPOINT: DataKey<PeerEndpoint> = dataKey("peer-endpoint", "disagg-profile-handler");

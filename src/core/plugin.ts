@@ -53,10 +53,13 @@ export interface ReservedTarget {
   readonly row: number;
 }
 
-/** What the profiles came to. `targets`: the first pick of each profile that ran well, the primary's first. */
+/** What the profiles came to. */
 export interface PickResult {
   readonly primary: string;
+  /** The first pick of each profile that ran well, the primary's first. */
   readonly targets: readonly ReservedTarget[];
+  /** All picks of each profile that ran well, best first within a profile, the primary's first. */
+  readonly picks: readonly ReservedTarget[];
 }
 
 /** How one profile's run ended. */
@@ -128,6 +131,8 @@ export interface PluginInstance {
   endpointChanged?(slot: number): void;
   /** Called before the slot is freed. */
   endpointRemoved?(slot: number): void;
+  /** Decider: whether a stage runs in a pod of its own. `row`: the candidate picked before it; -1 when there is none. */
+  decide?(request: PluginRequest, row: number): boolean;
   /** Saturation detector: 0 idle, 1 and more full. `slots`: the endpoints that count. */
   saturation?(slots: Int32Array, nowUs: Micros): number;
   /** Parser plugins: the body reader. */

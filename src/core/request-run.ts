@@ -221,14 +221,15 @@ function pick(request: RequestState, context: RunContext): Picked | Rejected {
       message: "failed to find target endpoint: primary profile picked none",
     });
   }
-  request.targets = reservedTargets(request, results, primary);
+  const picks = allPicks(request, results, primary);
+  request.targets = picks.filter(({ profile }, i) => i === 0 || profile !== picks[i - 1].profile);
   request.stage = "responding";
   request.reserved = true;
   const name = request.plan.profiles[primary.primary].name;
   for (const { plugin, name: pluginName } of request.plan.plugins) {
     if (!plugin.preRequest) continue;
     env.probe?.("PreRequest", pluginName, "begin");
-    plugin.preRequest(request, { primary: name, targets: request.targets });
+    plugin.preRequest(request, { primary: name, targets: request.targets, picks });
     env.probe?.("PreRequest", pluginName, "end");
   }
   return {
@@ -239,26 +240,24 @@ function pick(request: RequestState, context: RunContext): Picked | Rejected {
   };
 }
 
-/** First pick of each profile that ran well, the primary's first. */
-function reservedTargets(
+/** All picks of each profile that ran well, the primary's first. */
+function allPicks(
   request: RequestState,
   results: readonly (ProfileResult | undefined)[],
   primary: PrimaryResult,
 ): readonly ReservedTarget[] {
-  const targets: ReservedTarget[] = [];
+  const others: ReservedTarget[] = [];
+  const picks: ReservedTarget[] = [];
   for (const [index, result] of results.entries()) {
-    if (!result?.ok || result.rows.length === 0) continue;
-    const row = result.rows[0];
-    const target = {
-      profile: request.plan.profiles[index].name,
-      slot: request.table.slots[row],
-      generation: request.table.generations[row],
-      row,
-    };
-    if (index === primary.primary) targets.unshift(target);
-    else targets.push(target);
+    if (!result?.ok) continue;
+    const profile = request.plan.profiles[index].name;
+    for (const row of result.rows) {
+      const pick = { profile, slot: request.table.slots[row], generation: request.table.generations[row], row };
+      (index === primary.primary ? picks : others).push(pick);
+    }
   }
-  return targets;
+  picks.push(...others);
+  return picks;
 }
 
 const BODYLESS = drawName("bodyless");

@@ -6,7 +6,7 @@ import type { RequestFacts } from "../../core/request-facts.ts";
 import type { RequestState } from "../../core/request-state.ts";
 import { endpoint } from "../../core/test-support/test-plan.ts";
 import type { Signals } from "../test-support/fixture.ts";
-import { make, poolOf, requestOf, targetOf } from "../test-support/fixture.ts";
+import { make, poolOf, requestOf, resultOf, targetOf } from "../test-support/fixture.ts";
 import { approxPrefixCacheProducer } from "./approx-prefix-cache-producer.ts";
 
 const key = prefixMatchKey("approx-prefix-cache-producer");
@@ -29,7 +29,7 @@ function scene(pods: readonly (Signals | null)[], params: unknown = {}) {
     if (row !== undefined) {
       const targets = [targetOf(request, row)];
       if (prefillRow !== undefined) targets.push(targetOf(request, prefillRow, "prefill"));
-      plugin.preRequest(request, { primary: "default", targets });
+      plugin.preRequest(request, resultOf(targets));
     }
     return request;
   };
@@ -96,7 +96,7 @@ describe("approx-prefix-cache-producer", () => {
     const { plugin, send, matched } = scene([{}, {}]);
     const request = send(factsOf([prompt(64)]));
     const targets = [targetOf(request, 0), targetOf(request, 1, "encode")];
-    plugin.preRequest(request, { primary: "default", targets });
+    plugin.preRequest(request, resultOf(targets));
     expect(matched(factsOf([prompt(64)])).blocks).toEqual([1, 0]);
   });
 
@@ -183,7 +183,7 @@ describe("approx-prefix-cache-producer, block size", () => {
     expect(plugin.produce(request)).toEqual({ kind: "blockIds", payload: { blockSizeTokens: 128 } });
     const [{ prompts }] = blockIds([prompt(300)], [128]).blocks;
     expect(plugin.resume(request, { prompts: prompts.map(({ tokens, ids }) => ({ tokens, ids })) })).toBeUndefined();
-    plugin.preRequest(request, { primary: "default", targets: [targetOf(request, 0)] });
+    plugin.preRequest(request, resultOf([targetOf(request, 0)]));
     expect(matched(factsOf([prompt(300)], [128]))).toEqual({ blocks: [3], total: 3, size: 128 });
   });
 
@@ -193,7 +193,7 @@ describe("approx-prefix-cache-producer, block size", () => {
       const request = requestOf(endpoints, factsOf([prompt(300)], [64]));
       plugin.produce(request);
       expect(plugin.resume(request, answer)).toBe("no block ids of 128 tokens came in time");
-      plugin.preRequest(request, { primary: "default", targets: [targetOf(request, 0)] });
+      plugin.preRequest(request, resultOf([targetOf(request, 0)]));
       expect(plugin.gauges().prefix_indexer_size).toBe(0);
     });
   }
@@ -237,7 +237,7 @@ describe("approx-prefix-cache-producer, limits", () => {
     const plugin = make(approxPrefixCacheProducer, {}, endpoints, { prefixIndexBytesMax: 1000 });
     const request = requestOf(endpoints, factsOf([prompt(64 * 100)]));
     plugin.produce(request);
-    plugin.preRequest(request, { primary: "default", targets: [targetOf(request, 0)] });
+    plugin.preRequest(request, resultOf([targetOf(request, 0)]));
     const { prefix_indexer_size: size, prefix_indexer_limit_evictions: evictions } = plugin.gauges();
     expect(size).toBe(Math.floor(1000 / 45));
     expect(evictions).toBe(100 - size);

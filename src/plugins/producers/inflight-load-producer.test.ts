@@ -5,7 +5,7 @@ import type { EndCause } from "../../core/events.ts";
 import type { RequestFacts } from "../../core/request-facts.ts";
 import type { RequestState } from "../../core/request-state.ts";
 import { endpoint } from "../../core/test-support/test-plan.ts";
-import { make, poolOf, requestOf, targetOf } from "../test-support/fixture.ts";
+import { make, poolOf, requestOf, resultOf, targetOf } from "../test-support/fixture.ts";
 import { InflightColumns } from "./inflight-columns.ts";
 import { inflightLoadProducer } from "./inflight-load-producer.ts";
 
@@ -23,7 +23,7 @@ function scene(params: unknown = {}, pods = 3) {
   };
   const pick = (made: RequestState, row: number, ...others: readonly [profile: string, row: number][]) => {
     const targets = [targetOf(made, row), ...others.map(([profile, at]) => targetOf(made, at, profile))];
-    plugin.preRequest(made, { primary: "default", targets });
+    plugin.preRequest(made, resultOf(targets));
     return made;
   };
   const idle = () => load().every(([requests, tokens]) => requests === 0 && tokens === 0);
@@ -180,7 +180,7 @@ describe("inflight-load-producer", () => {
     expect(new InflightColumns(endpoints, "inflight-load-producer").requests(0)).toBe(2);
     plugin.requestEnded(made, "natural", undefined);
     const later = requestOf(endpoints, { inputTokens: 5 });
-    reloaded.preRequest(later, { primary: "default", targets: [targetOf(later, 0)] });
+    reloaded.preRequest(later, resultOf([targetOf(later, 0)]));
     reloaded.requestEnded(later, "natural", undefined);
     expect(new InflightColumns(endpoints, "inflight-load-producer").requests(0)).toBe(1);
     expect(idle()).toBe(false);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { prefixMatchKey } from "../../core/data-key.ts";
 import type { Endpoints } from "../../core/endpoints.ts";
-import { make, poolOf, requestOf, scoresOf, targetOf } from "../test-support/fixture.ts";
+import { make, poolOf, requestOf, resultOf, scoresOf, targetOf } from "../test-support/fixture.ts";
 import { noHitLruScorer } from "./no-hit-lru-scorer.ts";
 
 function request(endpoints: Endpoints, matchBlocks: readonly number[] = []) {
@@ -21,7 +21,7 @@ function serve(plugin: ReturnType<typeof make>, endpoints: Endpoints, row: numbe
   const scores = scoresOf(plugin, made);
   const targets = [targetOf(made, row)];
   if (prefillRow !== undefined) targets.push(targetOf(made, prefillRow, "prefill"));
-  plugin.preRequest(made, { primary: "default", targets });
+  plugin.preRequest(made, resultOf(targets));
   return scores;
 }
 
@@ -52,7 +52,7 @@ describe("no-hit-lru-scorer", () => {
     expect(scoresOf(plugin, request(endpoints))).toEqual([0.5, 0, 1]);
     const made = request(endpoints);
     scoresOf(plugin, made);
-    plugin.preRequest(made, { primary: "default", targets: [targetOf(made, 0), targetOf(made, 2, "encode")] });
+    plugin.preRequest(made, resultOf([targetOf(made, 0), targetOf(made, 2, "encode")]));
     expect(scoresOf(plugin, request(endpoints))).toEqual([0, 0.5, 1]);
   });
 
@@ -61,7 +61,7 @@ describe("no-hit-lru-scorer", () => {
     const plugin = make(noHitLruScorer, {}, endpoints);
     const warm = request(endpoints, [1]);
     scoresOf(plugin, warm);
-    plugin.preRequest(warm, { primary: "default", targets: [targetOf(warm, 0)] });
+    plugin.preRequest(warm, resultOf([targetOf(warm, 0)]));
     expect(scoresOf(plugin, request(endpoints))).toEqual([1, 0]);
   });
 

@@ -3,7 +3,7 @@ import { dataKey } from "../../core/data-key.ts";
 import type { PluginInstance } from "../../core/plugin.ts";
 import type { RequestState } from "../../core/request-state.ts";
 import { pluginType } from "../list.ts";
-import { keptBy, make, poolOf, requestOf, scoresOf, targetOf } from "../test-support/fixture.ts";
+import { keptBy, make, poolOf, requestOf, resultOf, scoresOf, targetOf } from "../test-support/fixture.ts";
 import { sessionIdProducer } from "./session-id-producer.ts";
 
 const SECOND_US = 1_000_000;
@@ -22,7 +22,7 @@ const pool = () => {
 
 /** Tells a plugin that a candidate was picked, as the core does. */
 const picked = (plugin: PluginInstance, request: RequestState, row: number, profile = "default") =>
-  plugin.preRequest!(request, { primary: profile, targets: [targetOf(request, row, profile)] });
+  plugin.preRequest!(request, resultOf([targetOf(request, row, profile)]));
 
 /** Row of the pod of a number. */
 const rowOf = (request: RequestState, endpoints: ReturnType<typeof pool>, pod: number) =>

@@ -2,7 +2,7 @@ import { Candidates, CandidateTable } from "../../core/candidates.ts";
 import { Endpoints } from "../../core/endpoints.ts";
 import type { SignalRow } from "../../core/events.ts";
 import type { Plan } from "../../core/plan.ts";
-import type { PluginDefinition, PluginInstance, ReservedTarget } from "../../core/plugin.ts";
+import type { PickResult, PluginDefinition, PluginInstance, ReservedTarget } from "../../core/plugin.ts";
 import type { RequestFacts } from "../../core/request-facts.ts";
 import { RequestState } from "../../core/request-state.ts";
 import { endpoint, facts } from "../../core/test-support/test-plan.ts";
@@ -86,4 +86,11 @@ export const targetOf = (request: RequestState, row: number, profile = "default"
   slot: request.table.slots[row],
   generation: request.table.generations[row],
   row,
+});
+
+/** What the profiles came to when each picked the given targets, the primary's first; `primary` is that one's profile. */
+export const resultOf = (picks: readonly ReservedTarget[], primary = picks[0]?.profile ?? "default"): PickResult => ({
+  primary,
+  targets: picks.filter(({ profile }, i) => picks.findIndex((pick) => pick.profile === profile) === i),
+  picks,
 });
