@@ -173,12 +173,10 @@ parser: {pluginRef: passthrough-parser}`,
     const { warnings } = plan(`plugins:
 - {type: approx-prefix-cache-producer, parameters: {blockSizeTokens: 1}}
 - {type: active-request-scorer, parameters: {requestTimeout: 2m}}
-- {type: token-producer, parameters: {estimate: {}}}
-- {type: token-producer, name: other}`);
+- {type: token-producer, parameters: {estimate: {}}}`);
     expect(warnings).toEqual([
       "config:2:52: plugins[0].parameters: blockSizeTokens is raised to 64, the smallest that is used",
       "config:3:45: plugins[1].parameters: requestTimeout is old and has no effect",
-      "config:4:38: plugins[2].parameters: estimate has no effect yet: pictures, sounds and films count by the default settings",
     ]);
   });
 

@@ -3,6 +3,7 @@ import { CORE_HEADERS } from "../core/control-headers.ts";
 import { Core } from "../core/core.ts";
 import { Endpoints } from "../core/endpoints.ts";
 import type { CoreEvent } from "../core/events.ts";
+import { DEFAULT_MEDIA } from "../core/media.ts";
 import type { Notice } from "../core/notices.ts";
 import { endpoint, facts } from "../core/test-support/test-plan.ts";
 import { InflightColumns } from "../plugins/producers/inflight-columns.ts";
@@ -42,6 +43,18 @@ describe("a plan", () => {
   it("needs no tokens when nothing reads them", () => {
     const text = "plugins: [{type: queue-scorer}]";
     expect(compilePlan({ text, options: {} }, context()).tokenizes).toBe(false);
+  });
+
+  it("counts media as the first token producer says", () => {
+    const mediaOf = (text: string) => compilePlan({ text, options: {} }, context()).media;
+    const producer = (name: string, tokens: number) =>
+      `{type: token-producer, name: ${name}, parameters: {estimate: {image: {mode: static, static: {staticToken: ${tokens}}}}}}`;
+    expect(mediaOf("plugins: [{type: prefix-cache-scorer}]")).toEqual(DEFAULT_MEDIA);
+    expect(mediaOf("plugins: [{type: queue-scorer}]")).toBeUndefined();
+    expect(mediaOf(`plugins: [{type: queue-scorer}, ${producer("a", 7)}, ${producer("b", 9)}]`)).toEqual({
+      ...DEFAULT_MEDIA,
+      image: { mode: "static", tokens: 7 },
+    });
   });
 
   it("takes its options by the names of the flags", () => {

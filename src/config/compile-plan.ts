@@ -38,6 +38,7 @@ export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan
     scorers: scorers.map(({ entry, weight }) => ({ ...named<"score">(entry), weight })),
     picker: named<"pick">(picker),
   }));
+  const media = producers.map(({ name }) => made.get(name)!.media).find((settings) => settings !== undefined);
   return frozen({
     blueprint,
     profiles,
@@ -50,6 +51,7 @@ export function compilePlan(source: ConfigSource, context: PlanContext): EppPlan
     plugins: plugins.map(named<never>),
     headerNames: headerNames(plugins),
     tokenizes: plugins.some(({ definition }) => definition.type === "token-producer"),
+    ...(media && { media }),
     honoursSubset: blueprint.options.honoursSubset,
   });
 }

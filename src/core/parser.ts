@@ -3,7 +3,7 @@
  * Bodies stay bytes; only short spans (a model name, a flag) become strings.
  */
 
-import type { PromptMedia } from "./media.ts";
+import type { MediaSettings, PromptMedia } from "./media.ts";
 
 /** One prompt as the estimate tokeniser sees it: little-endian uint32 tokens, so the length is a multiple of 4. */
 export interface PromptTokens {
@@ -43,6 +43,8 @@ export interface ParserInput {
   /** Value of a request header by lower-case name; undefined when absent. */
   header(name: string): string | undefined;
   readonly body: Uint8Array;
+  /** How many tokens stand for media; default: `DEFAULT_MEDIA`. */
+  readonly media?: MediaSettings;
 }
 
 /** Token counts that a model server reported. -1 where it said nothing. */

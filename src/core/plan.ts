@@ -1,5 +1,6 @@
 import type { Endpoints } from "./endpoints.ts";
 import type { ConfigSource } from "./events.ts";
+import type { MediaSettings } from "./media.ts";
 import type { Parser } from "./parser.ts";
 import type { PluginInstance, PluginLimits } from "./plugin.ts";
 
@@ -39,6 +40,8 @@ export interface Plan {
   readonly headerNames: readonly string[];
   /** True when the estimate tokeniser is to run over prompts. */
   readonly tokenizes: boolean;
+  /** How media count in it; absent = `DEFAULT_MEDIA`. */
+  readonly media?: MediaSettings;
   /** False when the subset hint is ignored (--disable-endpoint-subset-filter). */
   readonly honoursSubset: boolean;
 }

@@ -1,4 +1,5 @@
 import type { EndCause } from "../core/events.ts";
+import type { MediaSettings } from "../core/media.ts";
 import type { Parser, PromptTokens, RewriteMode, Usage } from "../core/parser.ts";
 import type { BlockedPrompts, RequestFacts } from "../core/request-facts.ts";
 import type { BodyAccount } from "./body-account.ts";
@@ -13,6 +14,8 @@ export interface ReadingPlan {
   readonly headerNames: readonly string[];
   /** True when prompts are tokenised. */
   readonly tokenizes: boolean;
+  /** How media count in them; absent = the default settings. */
+  readonly media?: MediaSettings;
   /** Block sizes for which block ids are made, in tokens. */
   readonly blockSizesTokens: readonly number[];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { blockIds } from "../core/block-ids.ts";
-import { REQUEST_MEDIA_MAX } from "../core/media.ts";
+import { DEFAULT_MEDIA, REQUEST_MEDIA_MAX } from "../core/media.ts";
 import type { ParsedRequest, Parser, PromptTokens } from "../core/parser.ts";
 import type { ReadRequest } from "./request-reader.ts";
 import { readRequest } from "./request-reader.ts";
@@ -50,6 +50,17 @@ describe("a request that is read", () => {
     });
     expect(read({}, headers, { tokenizes: false })).toMatchObject({ facts: { inputTokens: -1, blocks: [] } });
     expect(read({ prompts: () => undefined })).toMatchObject({ facts: { inputTokens: -1, blocks: [] } });
+  });
+
+  it("is read with the plan's settings of media", () => {
+    const media = { ...DEFAULT_MEDIA, image: { mode: "static", tokens: 7 } } as const;
+    const seen: unknown[] = [];
+    const parser: Parser = { type: "test", claims: [], parse: (input) => (seen.push(input.media), parsed) };
+    const plan = { resolveParser: () => parser, headerNames: [], tokenizes: true, blockSizesTokens: [] };
+    for (const more of [{ media }, {}]) {
+      readRequest({ plan: () => ({ ...plan, ...more }), blockIds }, NO_HEADERS, "r", new Uint8Array(3), undefined);
+    }
+    expect(seen).toEqual([media, undefined]);
   });
 
   it("has the media of all its prompts, up to the limit, and no such field without them", () => {

@@ -47,7 +47,9 @@ export function readRequest(
   const path = pathOf(headers);
   const parser = plan.resolveParser(path);
   if (!parser) return noParser(path);
-  const parsed = parser.parse({ path, header: (name) => headerText(headers, name), body });
+  const { media } = plan;
+  const header = (name: string) => headerText(headers, name);
+  const parsed = parser.parse({ path, header, body, ...(media && { media }) });
   if (!parsed.ok) return { code: "BadRequest", message: parsed.message };
   if (parsed.model.length > NAME_CHARS_MAX) return nameTooLong("model", parsed.model, NAME_CHARS_MAX);
   if (parsed.cacheSalt.length > NAME_CHARS_MAX) return nameTooLong("cache_salt", parsed.cacheSalt, NAME_CHARS_MAX);

@@ -13,13 +13,14 @@ export function readingPlanOf(driver: CoreDriver): () => ReadingPlan {
       known = plan;
       parsers = createParserTable(plan.parsers);
     }
-    const { headerNames, tokenizes } = plan;
+    const { headerNames, tokenizes, media } = plan;
     // Unread scrapes may change the block sizes.
     if (tokenizes) driver.drain();
     return {
       resolveParser: (path) => parsers.resolve(path),
       headerNames,
       tokenizes,
+      ...(media && { media }),
       // Not kept: what sizes are wanted may change with the pool.
       blockSizesTokens: tokenizes ? driver.core.blockSizesTokens() : [],
     };

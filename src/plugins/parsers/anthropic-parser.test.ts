@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { xxh64 } from "../../core/xxh64.ts";
+import { DEFAULT_MEDIA } from "../../core/media.ts";
 import { anthropicParser } from "./anthropic-parser.ts";
 import { accepted, parseBody, promptIds, promptMedia, promptTexts, refusal } from "./test-support/parse.ts";
 
@@ -153,6 +154,8 @@ describe("prompts of messages", () => {
     expect(first([{ type: "tool_result", content: [image({ data: "AAAA" })] }])).toEqual(
       times("data:image/jpeg;base64,AAAA"),
     );
+    const few = { ...DEFAULT_MEDIA, image: { mode: "static", tokens: 2 } } as const;
+    expect(promptIds(parseBody(anthropicParser, MESSAGES, user([image(source)]), {}, few))[0]).toHaveLength(3);
     const told = promptMedia(parseBody(anthropicParser, MESSAGES, user([image(source), image(source)])))[0];
     expect(told).toEqual([1, 226].map((offsetTokens) => ({ ...told![0], offsetTokens })));
     expect(told![0]).toMatchObject({ modality: "image", lengthTokens: 225 });

@@ -1,5 +1,5 @@
 import type { Base64Reader } from "./base64-reader.ts";
-import type { ImageSize } from "./image-size.ts";
+import type { PixelSize } from "../../core/media.ts";
 
 const FRAME_FIRST = 0xc0;
 const FRAME_LAST = 0xc2;
@@ -17,8 +17,8 @@ const COMMENT = 0xfe;
 const TABLE_MAX = 3;
 
 /** Size of a JPEG, behind its first marker: at the frame header of a JFIF file, at the first scan of any other. */
-export function jpegSize(reader: Base64Reader): ImageSize | undefined {
-  let size: ImageSize | undefined;
+export function jpegSize(reader: Base64Reader): PixelSize | undefined {
+  let size: PixelSize | undefined;
   let isJfif = false;
   while (!reader.failed) {
     let marker = reader.next();
@@ -52,7 +52,7 @@ function isSkippable(marker: number): boolean {
 }
 
 /** A frame header: 8-bit samples of one, three or four components. */
-function frameSize(reader: Base64Reader, length: number): ImageSize | undefined {
+function frameSize(reader: Base64Reader, length: number): PixelSize | undefined {
   const components = (length - 6) / 3;
   if (components !== 1 && components !== 3 && components !== 4) return undefined;
   const precision = reader.next();

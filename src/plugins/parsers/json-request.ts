@@ -1,4 +1,5 @@
 /** What the parsers of JSON bodies share: from a body's bytes to a `ParsedRequest`. */
+import { DEFAULT_MEDIA } from "../../core/media.ts";
 import type { ParseFailure, ParsedRequest, ParserInput, PromptTokens } from "../../core/parser.ts";
 import { findMembers, type KeySet } from "./json-members.ts";
 import { readNumber } from "./json-number.ts";
@@ -70,7 +71,8 @@ export function readJsonRequest(api: JsonApi, input: ParserInput): ParsedRequest
       if (api.prompts === undefined) return undefined;
       // Another body may have been parsed since; the nodes of this one stay the same.
       if (tape.generation !== generation) scanJson(tape, input.body);
-      return api.prompts(tape, members, () => new PromptWriter(tape, (name) => input.header(name)));
+      const settings = input.media ?? DEFAULT_MEDIA;
+      return api.prompts(tape, members, () => new PromptWriter(tape, (name) => input.header(name), settings));
     },
   };
 }

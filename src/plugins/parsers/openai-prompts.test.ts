@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
+import { DEFAULT_MEDIA, REQUEST_MEDIA_MAX } from "../../core/media.ts";
 import { xxh64 } from "../../core/xxh64.ts";
 import { openaiParser } from "./openai-parser.ts";
 import { MEDIA_TOKENS_MAX } from "./prompt-writer.ts";
@@ -140,6 +140,20 @@ describe("media in chat", () => {
     expect(count({ "x-llm-d-video-resolution": "64X32" })).toBe(20 * 2);
     expect(count({ "x-llm-d-video-resolution": "64x", "x-llm-d-video-duration-seconds": "-1" })).toBe(20 * 225);
     expect(count({ "x-llm-d-video-duration-seconds": "0.1" })).toBe(1);
+  });
+
+  it("count as the plan's settings say", () => {
+    const content = [
+      { type: "image_url", image_url: { url: "u" } },
+      { type: "video_url", video_url: { url: "v" } },
+    ];
+    const settings = { ...DEFAULT_MEDIA, image: { mode: "static", tokens: 7 }, videoTokensMax: 11 } as const;
+    const request = parseBody(openaiParser, CHAT, { messages: [{ role: "user", content }] }, {}, settings);
+    expect(promptIds(request)[0]).toEqual([
+      0x72657375,
+      ...Array<number>(7).fill(mediaToken("u")),
+      ...Array<number>(11).fill(mediaToken("v")),
+    ]);
   });
 
   it("never write more tokens than a prompt's media may have", () => {

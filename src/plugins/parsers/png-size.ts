@@ -1,5 +1,5 @@
 import type { Base64Reader } from "./base64-reader.ts";
-import type { ImageSize } from "./image-size.ts";
+import type { PixelSize } from "../../core/media.ts";
 
 /** Bit depths that PNG allows for each colour type. */
 const DEPTHS: Record<number, readonly number[]> = {
@@ -28,7 +28,7 @@ interface Chunk {
 }
 
 /** Size of a PNG, behind its signature. With a palette, Go reads on to the palette and the chunk that may follow it. */
-export function pngSize(reader: Base64Reader): ImageSize | undefined {
+export function pngSize(reader: Base64Reader): PixelSize | undefined {
   const header = openChunk(reader);
   if (header.type !== "IHDR" || header.length !== 13) return undefined;
   const width = uint32(reader, header) | 0;

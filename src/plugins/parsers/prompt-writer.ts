@@ -2,7 +2,7 @@
  * Puts a prompt together as the estimate tokeniser sees it (plugins.md 6.3): parts are noted first, so that the bytes
  * are copied once, into a buffer of the right size.
  */
-import type { PromptMedia } from "../../core/media.ts";
+import type { MediaSettings, PromptMedia } from "../../core/media.ts";
 import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
 import type { PromptTokens } from "../../core/parser.ts";
 import { xxh64 } from "../../core/xxh64.ts";
@@ -10,14 +10,7 @@ import { ByteSink } from "./byte-sink.ts";
 import { appendGoJson } from "./go-json.ts";
 import { appendString, stringBytes, type ByteRange } from "./json-string.ts";
 import { endOf, isString, startOf, type JsonTape } from "./json-tape.ts";
-import {
-  DEFAULT_MEDIA,
-  audioTokens,
-  imagePayloadTokens,
-  imageUrlTokens,
-  videoTokens,
-  type MediaSettings,
-} from "./media-estimate.ts";
+import { audioTokens, imagePayloadTokens, imageUrlTokens, videoTokens } from "./media-estimate.ts";
 
 /** Pseudo tokens that the media of one prompt may have together (16 MiB of bytes); what is over is not written. */
 export const MEDIA_TOKENS_MAX = 1 << 22;
@@ -50,7 +43,7 @@ export class PromptWriter {
   #media: PromptMedia[] | undefined;
 
   /** @param header Looks a request header up: some describe a video. */
-  constructor(tape: JsonTape, header: (name: string) => string | undefined, settings: MediaSettings = DEFAULT_MEDIA) {
+  constructor(tape: JsonTape, header: (name: string) => string | undefined, settings: MediaSettings) {
     this.#tape = tape;
     this.#header = header;
     this.#settings = settings;

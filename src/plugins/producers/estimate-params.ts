@@ -27,53 +27,51 @@ const factor = z.strictObject({ factor: intOr(1024).describe("Pixels for each to
  * How pictures and films count in the estimate tokeniser (`spec/plugins.md` 6.3). As stock, a number of 0 and below
  * means its default, or no bound.
  */
-export const estimateParams = z
-  .strictObject({
-    image: z
-      .strictObject({
-        mode: areaMode,
-        defaultResolution: resolution.describe("Size of a picture whose own is not known."),
-        static: z.strictObject({ staticToken: intOr(1).describe("Tokens of each picture.") }).prefault({}),
-        dynamic: factor,
-      })
-      .prefault({}),
-    video: z
-      .strictObject({
-        defaultResolution: resolution.describe("Size of a film when no header tells it."),
-        defaultDuration: numberOr(10).describe("Seconds of a film when no header tells them."),
-        tokensPerFrame: z
-          .strictObject({
-            mode: areaMode,
-            static: z.strictObject({ numTokensPerFrame: intOr(1).describe("Tokens of each frame.") }).prefault({}),
-            dynamic: factor,
-          })
-          .prefault({}),
-        frames: z
-          .strictObject({
-            mode: wordOrFirst("sampled", "strided").describe(
-              "sampled: so many a second; strided: every so many of the film's.",
-            ),
-            minFrames: bound.describe("Least frames of a film; 0 = any number."),
-            maxFrames: bound.describe("Most frames of a film; 0 = any number."),
-            sampled: z
-              .strictObject({
-                sampleFPS: numberOr(2).describe("Frames taken of a second."),
-                temporalPatchSize: intOr(1).describe("Frames that are merged into one."),
-              })
-              .prefault({}),
-            strided: z
-              .strictObject({
-                defaultSourceFPS: numberOr(24).describe("Frames of a film's second when no header tells them."),
-                frameStride: intOr(1).describe("Of so many frames one is taken."),
-              })
-              .prefault({}),
-          })
-          .prefault({}),
-        maxVideoTokens: bound.describe("Most tokens of a film; 0 = any number."),
-      })
-      .prefault({}),
-  })
-  .prefault({});
+export const estimateParams = z.strictObject({
+  image: z
+    .strictObject({
+      mode: areaMode,
+      defaultResolution: resolution.describe("Size of a picture whose own is not known."),
+      static: z.strictObject({ staticToken: intOr(1).describe("Tokens of each picture.") }).prefault({}),
+      dynamic: factor,
+    })
+    .prefault({}),
+  video: z
+    .strictObject({
+      defaultResolution: resolution.describe("Size of a film when no header tells it."),
+      defaultDuration: numberOr(10).describe("Seconds of a film when no header tells them."),
+      tokensPerFrame: z
+        .strictObject({
+          mode: areaMode,
+          static: z.strictObject({ numTokensPerFrame: intOr(1).describe("Tokens of each frame.") }).prefault({}),
+          dynamic: factor,
+        })
+        .prefault({}),
+      frames: z
+        .strictObject({
+          mode: wordOrFirst("sampled", "strided").describe(
+            "sampled: so many a second; strided: every so many of the film's.",
+          ),
+          minFrames: bound.describe("Least frames of a film; 0 = any number."),
+          maxFrames: bound.describe("Most frames of a film; 0 = any number."),
+          sampled: z
+            .strictObject({
+              sampleFPS: numberOr(2).describe("Frames taken of a second."),
+              temporalPatchSize: intOr(1).describe("Frames that are merged into one."),
+            })
+            .prefault({}),
+          strided: z
+            .strictObject({
+              defaultSourceFPS: numberOr(24).describe("Frames of a film's second when no header tells them."),
+              frameStride: intOr(1).describe("Of so many frames one is taken."),
+            })
+            .prefault({}),
+        })
+        .prefault({}),
+      maxVideoTokens: bound.describe("Most tokens of a film; 0 = any number."),
+    })
+    .prefault({}),
+});
 
 type EstimateParams = z.infer<typeof estimateParams>;
 

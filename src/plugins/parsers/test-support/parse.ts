@@ -1,4 +1,4 @@
-import type { PromptMedia } from "../../../core/media.ts";
+import type { MediaSettings, PromptMedia } from "../../../core/media.ts";
 import type { ParseFailure, ParsedRequest, Parser } from "../../../core/parser.ts";
 
 /** Parses a body given as text, bytes or a value to be written as JSON. */
@@ -7,9 +7,10 @@ export function parseBody(
   path: string,
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
+  media?: MediaSettings,
 ): ParsedRequest | ParseFailure {
   const bytes = body instanceof Uint8Array ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
-  return parser.parse({ path, header: (name) => headers[name], body: bytes });
+  return parser.parse({ path, header: (name) => headers[name], body: bytes, ...(media && { media }) });
 }
 
 /** The accepted request; throws the refusal otherwise. */
