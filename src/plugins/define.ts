@@ -35,6 +35,9 @@ export const defineProfileHandler = <P>(spec: Spec<P, Having<"nextProfiles" | "f
 export const defineProducer = <P>(spec: Spec<P, Having<"produce">>): PluginDefinition =>
   definePlugin(["producer"], spec);
 
+/** Refuses requests before scheduling. */
+export const defineAdmitter = <P>(spec: Spec<P, Having<"deny">>): PluginDefinition => definePlugin(["admitter"], spec);
+
 /** Tells how full the endpoints are; works as a filter too, as in the stock EPP. */
 export const defineSaturationDetector = <P>(spec: Spec<P, Having<"saturation" | "filter">>): PluginDefinition =>
   definePlugin(["saturationDetector", "filter"], spec);

@@ -1,4 +1,6 @@
 import type { PluginDefinition } from "../core/plugin.ts";
+import { latencySloAdmitter } from "./admission/latency-slo-admitter.ts";
+import { probabilisticAdmitter } from "./admission/probabilistic-admitter.ts";
 import { coreMetricsExtractor } from "./data-layer/core-metrics-extractor.ts";
 import { fileDiscovery } from "./data-layer/file-discovery.ts";
 import { metricsDataSource } from "./data-layer/metrics-data-source.ts";
@@ -10,6 +12,7 @@ import { headerBasedTestingFilter } from "./filters/header-based-testing-filter.
 import { byLabelSelectorFilter, labelSelectorFilter } from "./filters/label-selector-filter.ts";
 import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filter.ts";
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
+import { sloHeadroomTierFilter } from "./filters/slo-headroom-tier-filter.ts";
 import { utilizationFilter } from "./filters/utilization-filter.ts";
 import { concurrencyDetector } from "./flow-control/concurrency-detector.ts";
 import { utilizationDetector } from "./flow-control/utilization-detector.ts";
@@ -32,6 +35,7 @@ import { contextLengthAware } from "./scorers/context-length-aware.ts";
 import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
 import { headerLabelAffinityScorer } from "./scorers/header-label-affinity-scorer.ts";
 import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.ts";
+import { latencyScorer } from "./scorers/latency-scorer.ts";
 import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
 import { loraAffinityScorer } from "./scorers/lora-affinity-scorer.ts";
 import { noHitLruScorer } from "./scorers/no-hit-lru-scorer.ts";
@@ -53,12 +57,14 @@ export const PLUGINS: readonly PluginDefinition[] = [
   prefixCacheAffinityFilter,
   ...ROLE_FILTERS,
   ...SESSION_AFFINITY,
+  sloHeadroomTierFilter,
   utilizationFilter,
   contextLengthAware,
   activeRequestScorer,
   endpointAttributeScorer,
   headerLabelAffinityScorer,
   kvCacheUtilizationScorer,
+  latencyScorer,
   loadAwareScorer,
   loraAffinityScorer,
   noHitLruScorer,
@@ -78,6 +84,8 @@ export const PLUGINS: readonly PluginDefinition[] = [
   tokenProducer,
   concurrencyDetector,
   utilizationDetector,
+  latencySloAdmitter,
+  probabilisticAdmitter,
   agentIdentity,
   metricsDataSource,
   coreMetricsExtractor,

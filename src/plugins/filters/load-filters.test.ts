@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { prefixMatchKey } from "../../core/data-key.ts";
+import { latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import type { Endpoints } from "../../core/endpoints.ts";
 import { concurrencyDetector } from "../flow-control/concurrency-detector.ts";
 import { InflightColumns } from "../producers/inflight-columns.ts";
 import type { Signals } from "../test-support/fixture.ts";
-import { keptBy, make, poolOf, requestOf } from "../test-support/fixture.ts";
+import { keptBy, make, poolOf, predictionOf, requestOf } from "../test-support/fixture.ts";
 import { endpointAttributeFilter } from "./endpoint-attribute-filter.ts";
 import { prefixCacheAffinityFilter } from "./prefix-cache-affinity-filter.ts";
+import { sloHeadroomTierFilter } from "./slo-headroom-tier-filter.ts";
 import { utilizationFilter } from "./utilization-filter.ts";
 
 /** A pool whose endpoints have requests and tokens in flight. */
@@ -114,6 +115,26 @@ describe("prefix-cache-affinity-filter", () => {
     expect(kept(busy(501), params, [10, 10, 10])).toEqual([0, 1, 2]);
   });
 
+  it("compares predicted first tokens where told, an unpredicted endpoint as the latest", () => {
+    const late = (ttftMs: number) => ({ ttftMs, ttftHeadroomMs: 0, tpotHeadroomMs: 0 });
+    const predicted = (rows: Parameters<typeof predictionOf>[0], maxTTFTPenaltyMs = 500) => {
+      const endpoints = loaded([{}, {}, {}], [[1, 1_000_000]]);
+      const request = requestOf(endpoints);
+      const match = { matchBlocks: Int32Array.of(10, 0, 0), totalBlocks: TOTAL_BLOCKS, blockSizeTokens: 64 };
+      request.put(prefixMatchKey("approx-prefix-cache-producer"), match);
+      request.put(latencyPredictionKey("predicted-latency-producer"), predictionOf(rows));
+      const params = { ttftSource: "latencyPredictor", maxTTFTPenaltyMs, peakPrefillThroughput: 0 };
+      return keptBy(make(prefixCacheAffinityFilter, params, endpoints), request);
+    };
+    expect(predicted([late(600), late(100), late(900)])).toEqual([0]);
+    expect(predicted([late(601), late(100), late(900)])).toEqual([0, 1, 2]);
+    expect(predicted([late(601), late(100), late(900)], 0)).toEqual([0]);
+    expect(predicted([undefined, late(100), undefined])).toEqual([0, 1, 2]);
+    expect(predicted([late(1e9), undefined, undefined])).toEqual([0]);
+    expect(predicted([undefined, undefined, undefined])).toEqual([0]);
+    expect(predicted([late(Number.NaN), late(100), late(100)])).toEqual([0, 1, 2]);
+  });
+
   it("lets the told share of requests explore", () => {
     const counts = { all: 0, sticky: 0 };
     for (let key = 0; key < 2000; key++) {
@@ -122,6 +143,40 @@ describe("prefix-cache-affinity-filter", () => {
     }
     expect(counts.all).toBeGreaterThan(420);
     expect(counts.all).toBeLessThan(580);
+  });
+});
+
+describe("slo-headroom-tier-filter", () => {
+  const row = (ttftHeadroomMs: number, tpotHeadroomMs: number) => ({ ttftHeadroomMs, tpotHeadroomMs });
+  const kept = (rows: Parameters<typeof predictionOf>[0] | undefined, params: object = {}, key = 0, pods = 4) => {
+    const endpoints = loaded(Array.from({ length: pods }, () => ({})));
+    const request = requestOf(endpoints, { key });
+    if (rows) request.put(latencyPredictionKey("predicted-latency-producer"), predictionOf(rows));
+    return keptBy(make(sloHeadroomTierFilter, params, endpoints), request);
+  };
+  const mixed = [row(-1, 5), row(0, 0), undefined, row(5, 5)];
+
+  it("keeps what is predicted to meet both objectives, the others where it explores, in their order", () => {
+    expect(kept(mixed, { epsilonExploreNeg: 0 })).toEqual([1, 3]);
+    expect(kept(mixed, { epsilonExploreNeg: 1 })).toEqual([0, 2]);
+    expect(kept([row(1, -1), row(1, Number.NaN), row(1, 1), row(1, 1)], { epsilonExploreNeg: 0 })).toEqual([2, 3]);
+  });
+
+  it("keeps all when they are of one kind, when nothing is predicted, and a single one", () => {
+    const all = [0, 1, 2, 3];
+    const always = { epsilonExploreNeg: 1 };
+    expect(kept([row(1, 1), row(1, 1), row(1, 1), row(1, 1)], always)).toEqual(all);
+    expect(kept([row(-1, 1), undefined, row(-1, 1), row(-1, 1)], { epsilonExploreNeg: 0 })).toEqual(all);
+    expect(kept([undefined, undefined, undefined, undefined])).toEqual(all);
+    expect(kept(undefined)).toEqual(all);
+    expect(kept([row(1, 1)], always, 0, 1)).toEqual([0]);
+  });
+
+  it("explores with the told share of the requests", () => {
+    let explored = 0;
+    for (let key = 0; key < 2000; key++) if (kept(mixed, { epsilonExploreNeg: 0.25 }, key)[0] === 0) explored++;
+    expect(explored).toBeGreaterThan(420);
+    expect(explored).toBeLessThan(580);
   });
 });
 

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import type { PrefixMatch } from "../../core/data-key.ts";
-import { dataKey, inflightLoadKey, prefixMatchKey } from "../../core/data-key.ts";
+import type { LatencyPrediction, PrefixMatch } from "../../core/data-key.ts";
+import { inflightLoadKey, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import { draw, drawName } from "../../core/draw.ts";
 import { defineFilter } from "../define.ts";
+import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
 import { producerName } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER, InflightColumns } from "../producers/inflight-columns.ts";
 import { keepAll } from "./keep-all.ts";
@@ -18,7 +19,7 @@ const params = z
     ttftSource: z.enum(["prefillThroughput", LATENCY_PREDICTOR]).default("prefillThroughput").describe("Who tells it."),
     peakPrefillThroughput: z.number().default(15_928).describe("Prompt tokens that an endpoint computes in a second."),
     prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe("Who tells of prefixes."),
-    latencyPredictionInfoProducerName: producerName("predicted-latency-producer").describe("Who predicts."),
+    latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
     inFlightLoadProducerName: producerName(INFLIGHT_LOAD_PRODUCER).describe("Who counts tokens in flight."),
   })
   .refine(
@@ -30,8 +31,9 @@ const params = z
 /**
  * Keeps the endpoints that hold most of the prompt (matched blocks / blocks >= affinityThreshold), when there are some,
  * unless the best of them would answer later than the best other one by more than maxTTFTPenaltyMs. The time to the
- * first token is estimated: tokens in flight / peakPrefillThroughput * 1000. A threshold of 0 or below, a single
- * candidate and a share explorationProbability of requests pass by. Source: scheduling/filter/prefixcacheaffinity.
+ * first token is estimated, tokens in flight / peakPrefillThroughput * 1000, or predicted (latencyPredictor), where an
+ * endpoint without a prediction counts as the latest of all. A threshold of 0 or below, a single candidate and a share
+ * explorationProbability of requests pass by. Source: scheduling/filter/prefixcacheaffinity.
  */
 export const prefixCacheAffinityFilter = defineFilter({
   type: "prefix-cache-affinity-filter",
@@ -42,11 +44,10 @@ plugins:
 - type: queue-scorer
 `,
   params,
-  unbuiltParams: ({ ttftSource }) => (ttftSource === LATENCY_PREDICTOR ? ["ttftSource"] : []),
   data: ({ maxTTFTPenaltyMs, ttftSource, ...names }) => {
     const load =
       ttftSource === LATENCY_PREDICTOR
-        ? dataKey("LatencyPredictionInfo", names.latencyPredictionInfoProducerName)
+        ? latencyPredictionKey(names.latencyPredictionInfoProducerName)
         : inflightLoadKey(names.inFlightLoadProducerName);
     return { requires: [prefixMatchKey(names.prefixMatchInfoProducerName), ...(maxTTFTPenaltyMs > 0 ? [load] : [])] };
   },
@@ -55,7 +56,8 @@ plugins:
     const matchKey = prefixMatchKey(parsed.prefixMatchInfoProducerName);
     const load = new InflightColumns(endpoints, parsed.inFlightLoadProducerName);
     const consumer = drawName(name);
-    const ttftMs = (slot: number) => (load.tokens(slot) / peakPrefillThroughput) * MS_PER_SECOND;
+    const predictionKey = latencyPredictionKey(parsed.latencyPredictionInfoProducerName);
+    const predicts = parsed.ttftSource === LATENCY_PREDICTOR;
     return {
       filter(request, { count, rows, slots }, keep) {
         if (count <= 1 || affinityThreshold <= 0) return keepAll(count, keep);
@@ -63,16 +65,19 @@ plugins:
           explorationProbability > 0 && draw(seed, request.facts.key, 0, consumer, consumer) < explorationProbability;
         if (explores) return keepAll(count, keep);
         const match = request.get(matchKey);
+        const prediction = predicts ? request.get(predictionKey) : undefined;
         let kept = 0;
         let stickyMs = Number.POSITIVE_INFINITY;
         let otherMs = Number.POSITIVE_INFINITY;
         for (let i = 0; i < count; i++) {
-          const ms = ttftMs(slots[i]);
+          const ms = predicts
+            ? predictedTtftMs(prediction, rows[i])
+            : (load.tokens(slots[i]) / peakPrefillThroughput) * MS_PER_SECOND;
           if (cachedShare(match, rows[i]) >= affinityThreshold) {
             keep[kept++] = i;
-            stickyMs = Math.min(stickyMs, ms);
+            if (ms < stickyMs) stickyMs = ms;
           } else {
-            otherMs = Math.min(otherMs, ms);
+            if (ms < otherMs) otherMs = ms;
           }
         }
         const isLate = maxTTFTPenaltyMs > 0 && kept < count && stickyMs - otherMs > maxTTFTPenaltyMs;
@@ -81,6 +86,9 @@ plugins:
     };
   },
 });
+
+const predictedTtftMs = (prediction: LatencyPrediction | undefined, row: number): number =>
+  prediction?.isPredicted[row] === 1 ? prediction.ttftMs[row] : Number.POSITIVE_INFINITY;
 
 function cachedShare(match: PrefixMatch | undefined, row: number): number {
   return match && match.totalBlocks > 0 ? match.matchBlocks[row] / match.totalBlocks : 0;

@@ -1,4 +1,5 @@
 import { Candidates, CandidateTable } from "../../core/candidates.ts";
+import type { LatencyPrediction } from "../../core/data-key.ts";
 import { Endpoints } from "../../core/endpoints.ts";
 import type { SignalRow } from "../../core/events.ts";
 import type { Plan } from "../../core/plan.ts";
@@ -94,3 +95,27 @@ export const resultOf = (picks: readonly ReservedTarget[], primary = picks[0]?.p
   targets: picks.filter(({ profile }, i) => picks.findIndex((pick) => pick.profile === profile) === i),
   picks,
 });
+
+/** A predicted latency: times to the first token and for each further one, and what objectives leave over them. */
+export interface PredictedRow {
+  readonly ttftMs?: number;
+  readonly ttftHeadroomMs: number;
+  readonly tpotHeadroomMs: number;
+  /** Requests that the predictor has under way there. */
+  readonly dispatched?: number;
+}
+
+/** Predictions by row; undefined = none. An objective counts as met where its headroom is not below 0. */
+export function predictionOf(rows: readonly (PredictedRow | undefined)[]): LatencyPrediction {
+  const column = (valueOf: (row: PredictedRow) => number) => Float64Array.from(rows, (row) => (row ? valueOf(row) : 0));
+  return {
+    isPredicted: Uint8Array.from(rows, (row) => (row ? 1 : 0)),
+    ttftMs: column(({ ttftMs = 0 }) => ttftMs),
+    tpotMs: column(() => 0),
+    ttftHeadroomMs: column(({ ttftHeadroomMs }) => ttftHeadroomMs),
+    tpotHeadroomMs: column(({ tpotHeadroomMs }) => tpotHeadroomMs),
+    isTtftValid: Uint8Array.from(rows, (row) => (row && row.ttftHeadroomMs >= 0 ? 1 : 0)),
+    isTpotValid: Uint8Array.from(rows, (row) => (row && row.tpotHeadroomMs >= 0 ? 1 : 0)),
+    dispatchedRequests: column(({ dispatched = 1 }) => dispatched),
+  };
+}

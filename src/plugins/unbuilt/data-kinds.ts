@@ -3,10 +3,7 @@ import { dataKey } from "../../core/data-key.ts";
 
 /** Keys of data that no built plugin gives or takes yet; their values get a type when one does (`spec/plugins.md` 11). */
 
-export const PREDICTED_LATENCY_PRODUCER = "predicted-latency-producer";
 export const MM_EMBEDDINGS_CACHE_PRODUCER = "mm-embeddings-cache-producer";
-
-export const latencyKey = (producer: string): DataKey<unknown> => dataKey("LatencyPredictionInfo", producer);
 
 export const encoderCacheKey = (producer: string): DataKey<unknown> =>
   dataKey("MultiModalEncoderCacheMatchInfo", producer);

@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { inflightLoadKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import { inflightLoadKey, latencyPredictionKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
 import { int, producerName, textOr, wordOrFirst } from "../params.ts";
 import { approxPrefixCacheProducer } from "../producers/approx-prefix-cache-producer.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
-import { encoderCacheKey, latencyKey, MM_EMBEDDINGS_CACHE_PRODUCER, PREDICTED_LATENCY_PRODUCER } from "./data-kinds.ts";
+import { encoderCacheKey, MM_EMBEDDINGS_CACHE_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
@@ -95,7 +96,7 @@ const predictedLatency = defineUnbuilt({
       inflightLoadKey(params.inFlightLoadProducerName),
       ...(params.useEncoderCacheFeatures ? [encoderCacheKey(params.encoderCacheMatchInfoProducerName)] : []),
     ],
-    produces: [latencyKey(name)],
+    produces: [latencyPredictionKey(name)],
   }),
 });
 

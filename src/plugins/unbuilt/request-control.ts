@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { headerName, noParams, producerName, textOr } from "../params.ts";
+import { headerName, noParams, textOr } from "../params.ts";
 import { celText } from "./cel-text.ts";
-import { latencyKey, PREDICTED_LATENCY_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const headerSelector = z.strictObject({
@@ -43,30 +42,6 @@ const rolloutScreener = defineUnbuilt({
   headerNames: ({ headerSelectors }) => headerSelectors.map(({ headerName: name }) => name),
 });
 
-const positive = z.number().gt(0);
-
-// 9.2
-const probabilisticAdmitter = defineUnbuilt({
-  type: "probabilistic-admitter",
-  points: ["admitter"],
-  params: z.strictObject({
-    queueDepthThreshold: positive.default(5).describe("Waiting requests at which an endpoint is full."),
-    kvCacheUtilThreshold: positive.default(0.8).describe("KV cache use at which an endpoint is full."),
-    power: positive.default(5).describe("Exponent of the saturation."),
-    k: positive.default(300).describe("Factor of the power: the chance to refuse a sheddable request."),
-  }),
-});
-
-const latencySloAdmitter = defineUnbuilt({
-  type: "latency-slo-admitter",
-  points: ["admitter"],
-  params: z.strictObject({
-    latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
-  }),
-  headerNames: () => ["x-llm-d-slo-ttft-ms", "x-llm-d-slo-tpot-ms", "x-slo-ttft-ms", "x-slo-tpot-ms"],
-  data: ({ latencyPredictionInfoProducerName }) => ({ requires: [latencyKey(latencyPredictionInfoProducerName)] }),
-});
-
 const attribute = z.strictObject({
   key: z
     .strictObject({
@@ -100,10 +75,4 @@ const servedVerifier = defineUnbuilt({
   ignoresParams: true,
 });
 
-export const UNBUILT_REQUEST_CONTROL = [
-  rolloutScreener,
-  probabilisticAdmitter,
-  latencySloAdmitter,
-  attributeReporter,
-  servedVerifier,
-];
+export const UNBUILT_REQUEST_CONTROL = [rolloutScreener, attributeReporter, servedVerifier];

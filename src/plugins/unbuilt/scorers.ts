@@ -2,13 +2,7 @@ import { z } from "zod";
 import { prefixMatchKey, topologyKey } from "../../core/data-key.ts";
 import { TOPOLOGY_EXTRACTOR } from "../data-layer/topology-extractor.ts";
 import { int, noParams, producerName } from "../params.ts";
-import {
-  attributeKey,
-  encoderCacheKey,
-  latencyKey,
-  MM_EMBEDDINGS_CACHE_PRODUCER,
-  PREDICTED_LATENCY_PRODUCER,
-} from "./data-kinds.ts";
+import { attributeKey, encoderCacheKey, MM_EMBEDDINGS_CACHE_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const MULTICLUSTER_EXTRACTOR = "multicluster-metrics-extractor";
@@ -50,27 +44,6 @@ const multiclusterPrefix = defineUnbuilt({
   data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
 });
 
-const weight = (fallback: number, what: string) => z.number().default(fallback).describe(`Weight of ${what}.`);
-
-// 2.14
-const latency = defineUnbuilt({
-  type: "latency-scorer",
-  points: ["scorer"],
-  params: z.strictObject({
-    ttftWeight: weight(0.8, "the time to the first token"),
-    tpotWeight: weight(0.2, "the time for each further token"),
-    headroomSelectionStrategy: z.string().default("least").describe("least or most headroom first; others mean least."),
-    compositeKVWeight: weight(1, "free KV cache, where nothing is predicted"),
-    compositeQueueWeight: weight(1, "short queues, where nothing is predicted"),
-    compositePrefixWeight: weight(1, "the cached prefix, where nothing is predicted"),
-    latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
-    prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe("Who tells of cached prefixes."),
-  }),
-  data: ({ latencyPredictionInfoProducerName, prefixMatchInfoProducerName }) => ({
-    requires: [latencyKey(latencyPredictionInfoProducerName), prefixMatchKey(prefixMatchInfoProducerName)],
-  }),
-});
-
 // 2.15
 const mmEmbeddingsCache = defineUnbuilt({
   type: "mm-embeddings-cache-scorer",
@@ -96,7 +69,6 @@ export const UNBUILT_SCORERS = [
   multiclusterSignal("multicluster-queue-scorer", "llm-d.ai/multicluster-queue-size"),
   multiclusterSignal("multicluster-kv-cache-utilization-scorer", "llm-d.ai/multicluster-kv-cache-utilization"),
   multiclusterPrefix,
-  latency,
   mmEmbeddingsCache,
   topologyAffinity,
 ];
