@@ -1,6 +1,9 @@
 import type { ReadFlags } from "./epp-flag-reader.ts";
+import { parseLabelSelector } from "../plugins/filters/label-selector-text.ts";
+import { didYouMean } from "./did-you-mean.ts";
 import type { EppFlags, ParsedEppFlags } from "./epp-flags.ts";
 import { PORT_MAX } from "./flag-kinds.ts";
+import { TLS_CIPHER_SUITES } from "./tls-cipher-suites.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -41,6 +44,7 @@ export function checkEppFlags(flags: EppFlags, read: ReadFlags, env: Env): Parse
       "Cannot use flag --metrics-cert-dir: expected --metrics-endpoint-auth or --metrics-client-ca-file with it",
     );
   }
+  errors.push(...unknownCipherSuites(flags.tlsCipherSuites));
   if (errors.length > 0) return { ok: false, errors, exitCode: 1 };
   const refreshMetricsIntervalUs = Math.max(REFRESH_INTERVAL_US_MIN, flags.refreshMetricsIntervalUs);
   if (refreshMetricsIntervalUs !== flags.refreshMetricsIntervalUs) {
@@ -58,6 +62,15 @@ export function checkEppFlags(flags: EppFlags, read: ReadFlags, env: Env): Parse
   return { ok: true, flags: { ...flags, ...filled }, warnings, unknown: read.unknown };
 }
 
+function unknownCipherSuites(names: readonly string[]): readonly string[] {
+  const unknown = names.filter((name) => !TLS_CIPHER_SUITES.includes(name));
+  return unknown.map((name) => {
+    const meant = didYouMean(name, TLS_CIPHER_SUITES);
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    return `Cannot use flag --tls-cipher-suites: found ${JSON.stringify(name)}, expected Go's names of cipher suites${hint}`;
+  });
+}
+
 /** The zap level counts before -v; error and panic are as quiet as it gets. */
 function readVerbosity({ verbosity, zapLogLevel }: EppFlags): number {
   if (zapLogLevel === "") return verbosity < 0 ? VERBOSITY : verbosity;
@@ -72,6 +85,10 @@ function readPoolName(flags: EppFlags, env: Env, errors: string[]): string {
     errors.push(`Cannot find the pool: either pool-name or endpoint-selector must be set; found ${found}`);
   }
   if (poolName !== "" || endpointSelector === "") return poolName;
+  const selector = parseLabelSelector(endpointSelector);
+  if ("failed" in selector) {
+    errors.push(`Cannot use flag --endpoint-selector: ${selector.failed} in ${JSON.stringify(endpointSelector)}`);
+  }
   const count = endpointTargetPorts.length;
   if (count < 1 || count > TARGET_PORTS_MAX) {
     errors.push(

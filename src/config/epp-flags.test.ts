@@ -88,7 +88,15 @@ describe("epp flags", () => {
       ["--grpc-max-recv-msg-size=", "--grpc-max-send-msg-size=0"],
       { grpcMaxRecvMsgBytes: 0, grpcMaxSendMsgBytes: 0 },
     ],
-    ["lists", ["--tls-cipher-suites=A,B", "--tls-cipher-suites", "C"], { tlsCipherSuites: ["A", "B", "C"] }],
+    [
+      "lists",
+      [
+        "--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA,TLS_AES_128_GCM_SHA256",
+        "--tls-cipher-suites",
+        "TLS_RSA_WITH_RC4_128_SHA",
+      ],
+      { tlsCipherSuites: ["TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_AES_128_GCM_SHA256", "TLS_RSA_WITH_RC4_128_SHA"] },
+    ],
     ["TLS versions", ["--tls-min-version=VersionTLS13"], { tlsMinVersion: "VersionTLS13" }],
     [
       "zap flags",
@@ -156,6 +164,9 @@ describe("epp flags", () => {
       exitCode: 1,
       errors: ["Cannot use --endpoint-selector: found nothing in $POD_NAME, expected a pod name of a Deployment"],
     });
+    expect(refused(["--endpoint-selector=a in b", "--endpoint-target-ports=1"], { POD_NAME: "a-b-c" }).errors).toEqual([
+      'Cannot use flag --endpoint-selector: found "b", expected ( in "a in b"',
+    ]);
     expect(refused(["--endpoint-selector=a"], { POD_NAME: "a-b-c" }).errors).toEqual([
       "Cannot use --endpoint-selector: found 0 --endpoint-target-ports, expected 1 to 8",
     ]);
@@ -215,6 +226,12 @@ describe("epp flags that are refused", () => {
       ["--tls-min-version=1.3"],
       1,
       'Cannot use flag --tls-min-version: found "1.3", expected one of VersionTLS10, VersionTLS11, VersionTLS12, VersionTLS13',
+    ],
+    [
+      "a cipher suite that does not exist",
+      ["--tls-cipher-suites=TLS_AES_128_GCM_SHA265"],
+      1,
+      'Cannot use flag --tls-cipher-suites: found "TLS_AES_128_GCM_SHA265", expected Go\'s names of cipher suites; did you mean TLS_AES_128_GCM_SHA256?',
     ],
     [
       "a word of no choice",

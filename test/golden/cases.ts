@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { stringify } from "yaml";
 
 /** Bytes in a case file: text, base64, a repetition, or parts joined. */
 export type Bytes =
@@ -136,4 +137,17 @@ export function describeBytes(bytes: Uint8Array): Described {
   return Buffer.from(utf8, "utf8").equals(buffer)
     ? { bytes: buffer.length, utf8 }
     : { bytes: buffer.length, base64: buffer.toString("base64") };
+}
+
+/** The endpoints file of a case. */
+export function endpointsText(testCase: Case): string {
+  if (testCase.endpointsText !== undefined) return testCase.endpointsText;
+  const endpoints = testCase.endpoints.map(({ name, namespace, address, port, labels }) => ({
+    name,
+    ...(namespace && { namespace }),
+    address,
+    port,
+    ...(labels && { labels }),
+  }));
+  return stringify({ endpoints }, { defaultStringType: "QUOTE_DOUBLE" });
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { stringify } from "yaml";
 import { readBlueprint } from "../../src/config/blueprint.ts";
 import { compilePlan } from "../../src/config/compile-plan.ts";
 import type { ConfigSource } from "../../src/core/events.ts";
@@ -16,6 +15,7 @@ import type { MachineOptions } from "../../src/protocol/machine-options.ts";
 import { CoreDriver } from "../../src/server/core-driver.ts";
 import { readingPlanOf } from "../../src/server/reading-plan.ts";
 import type { AnswerHeader, AnswerMessage, Answers, Case, Page, StreamAnswers } from "./cases.ts";
+import { endpointsText } from "./cases.ts";
 import { decodeResponse, encodeRequest } from "./wire.ts";
 
 /** Time between two steps: as long as the recorder waited at least. */
@@ -112,14 +112,7 @@ class Play {
   }
 
   #addEndpoints(): void {
-    const list = this.#case.endpoints.map(({ name, namespace, address, port, labels }) => ({
-      name,
-      ...(namespace && { namespace }),
-      address,
-      port,
-      ...(labels && { labels }),
-    }));
-    const text = this.#case.endpointsText ?? stringify({ endpoints: list }, { defaultStringType: "QUOTE_DOUBLE" });
+    const text = endpointsText(this.#case);
     const read = readEndpointsFile(text);
     if (read.errors.length > 0) throw new Error(read.errors.join("\n"));
     for (const endpoint of read.endpoints) {
@@ -190,7 +183,7 @@ class PlayedStream {
           blocks: (blockSizeTokens) => this.#machine.blocks(blockSizeTokens),
         });
       },
-      responseStarted: (served) => driver.responseStarted(this.#key, served),
+      responseStarted: (word) => driver.responseStarted(this.#key, word),
       responseFirstByte: () => driver.responseFirstByte(this.#key),
       ended: (cause, usage) => driver.ended(this.#key, cause, usage),
       send: (message) => {

@@ -5,17 +5,19 @@ const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const PREFIX_CHARACTERS_MAX = 253;
 const NAME_CHARACTERS_MAX = 63;
 
-type Labels = Readonly<Record<string, string | undefined>>;
+/** Labels by key. */
+export type Labels = Readonly<Record<string, string | undefined>>;
 
 /** True for what Kubernetes takes as the key of a label: a name of up to 63 characters, with a DNS name before a slash. */
-function isLabelKey(key: string): boolean {
+export function isLabelKey(key: string): boolean {
   const slash = key.indexOf("/");
   const [prefix, name] = slash < 0 ? [undefined, key] : [key.slice(0, slash), key.slice(slash + 1)];
   if (prefix !== undefined && (prefix.length > PREFIX_CHARACTERS_MAX || !PREFIX.test(prefix))) return false;
   return name.length <= NAME_CHARACTERS_MAX && NAME.test(name);
 }
 
-const isLabelValue = (value: string): boolean =>
+/** True for what Kubernetes takes as the value of a label: "", or up to 63 letters, digits, -, _ and . */
+export const isLabelValue = (value: string): boolean =>
   value === "" || (value.length <= NAME_CHARACTERS_MAX && NAME.test(value));
 
 const labelKey = z.string().refine(isLabelKey, 'the key of a label, such as "llm-d.ai/role"');
