@@ -127,3 +127,33 @@ describe("a queued request", () => {
     expect(core.requestCount).toBe(0);
   });
 });
+
+describe("what plugins tell the proxy with the end of a response", () => {
+  const telling: PluginInstance = {
+    requestEnded(request, _cause, usage) {
+      if (usage) request.setResponseMetadata("envoy.lb", "prompt", usage.promptTokens);
+      if (request.facts.key === 1) request.setResponseMetadata("own", "key", 1);
+    },
+  };
+
+  it("is of the request that the last step ended", () => {
+    const { step, core } = testCore({ compile: testCompiler(() => [telling]) });
+    step(upsert("a"));
+    for (const key of [0, 1, 2]) step(arrive(key));
+    expect(core.endMetadata).toBeUndefined();
+    const usage = { promptTokens: 7, completionTokens: 1, cachedTokens: -1 };
+    step({ type: "requestEnded", atUs: 0, key: 1, cause: "natural", usage });
+    expect(core.endMetadata).toEqual(
+      new Map([
+        ["envoy.lb", new Map([["prompt", 7]])],
+        ["own", new Map([["key", 1]])],
+      ]),
+    );
+    step(end(2));
+    expect(core.endMetadata).toBeUndefined();
+    step({ type: "requestEnded", atUs: 0, key: 0, cause: "natural", usage });
+    expect(core.endMetadata).toEqual(new Map([["envoy.lb", new Map([["prompt", 7]])]]));
+    step(end(99));
+    expect(core.endMetadata).toBeUndefined();
+  });
+});

@@ -22,6 +22,7 @@ import type { Rejection } from "./rejection.ts";
 import type { RequestFacts } from "./request-facts.ts";
 import type { RunContext, RunResult } from "./request-run.ts";
 import { admitted, advance, resume } from "./request-run.ts";
+import type { ResponseMetadata } from "./request-state.ts";
 import { RequestState } from "./request-state.ts";
 
 export interface CoreOptions {
@@ -58,6 +59,7 @@ export class Core {
   #admission: Admission = sheddableAdmission;
   #nextAsk = 0;
   #nowUs: Micros = 0;
+  #endMetadata: ResponseMetadata | undefined;
 
   constructor(options: CoreOptions) {
     this.#env = options.env;
@@ -101,6 +103,11 @@ export class Core {
   /** Headers that plugins set on a request's response, by lower-case name. */
   responseHeaders(key: number): ReadonlyMap<string, string> {
     return this.#requests.get(key)?.responseHeaders ?? NO_HEADERS;
+  }
+
+  /** What plugins tell the proxy of the request that the last step ended, by namespace and name; undefined = nothing. */
+  get endMetadata(): ResponseMetadata | undefined {
+    return this.#endMetadata;
   }
 
   /** Block sizes in tokens for which arriving requests should bring block ids. */
@@ -336,6 +343,7 @@ export class Core {
 
   #responseStarted(event: ResponseStarted): void {
     const request = this.#requests.get(event.key);
+    if (request) request.servedWord = event;
     if (event.served !== undefined && request?.reserved) this.#move(request, event.served);
     this.#tell(event.key, event.type);
   }
@@ -354,6 +362,7 @@ export class Core {
   }
 
   #end(event: RequestEnded): void {
+    this.#endMetadata = undefined;
     const request = this.#requests.get(event.key);
     if (!request) return;
     this.#requests.delete(event.key);
@@ -361,6 +370,7 @@ export class Core {
     if (request.ask >= 0) this.#overAsk(request, "request-gone");
     if (request.stage === "admission") this.#admission.cancel?.(event.key);
     if (request.reserved) this.#release(request, event.cause, event.usage);
+    this.#endMetadata = request.responseMetadata;
   }
 
   #release(request: RequestState, cause: RequestEnded["cause"], usage: RequestEnded["usage"]): void {

@@ -95,11 +95,17 @@ export interface RequestArrived extends At {
   readonly type: "requestArrived";
   readonly facts: RequestFacts;
 }
-/** Response headers came. `served`: `host:port` that really answered, when the proxy told it. */
-export interface ResponseStarted extends At {
+/** What the proxy tells of the endpoint that answered, with the response headers. */
+export interface ServedWord {
+  /** `host:port` that really answered, when it told that. */
+  readonly served?: string;
+  /** True when it sent metadata of its load balancer at all, `served` or not. */
+  readonly tells?: boolean;
+}
+/** Response headers came. */
+export interface ResponseStarted extends At, ServedWord {
   readonly type: "responseStarted";
   readonly key: number;
-  readonly served?: string;
 }
 /** The first byte of the response body came. */
 export interface ResponseFirstByte extends At {

@@ -3,7 +3,7 @@ import type { Candidates, CandidateTable } from "./candidates.ts";
 import type { DataKey } from "./data-key.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { Micros } from "./env.ts";
-import type { AskValue, EndCause } from "./events.ts";
+import type { AskValue, EndCause, ServedWord } from "./events.ts";
 import type { MediaSettings } from "./media.ts";
 import type { Parser, Usage } from "./parser.ts";
 import type { Profile } from "./plan.ts";
@@ -21,6 +21,8 @@ export interface PluginRequest {
   readonly fairnessId: string;
   /** The candidates that columns are about. */
   readonly table: CandidateTable;
+  /** What the proxy told of the endpoint that answered; from `responseStarted` on. */
+  readonly servedWord: ServedWord;
   /** Data of another plugin, or of one's own. */
   get<T>(key: DataKey<T>): T | undefined;
   put<T>(key: DataKey<T>, value: T): void;
@@ -32,6 +34,8 @@ export interface PluginRequest {
   removeHeader(name: string): void;
   /** Sets a header of the response to the client; only in `responseStarted`. */
   setResponseHeader(name: string, value: string): void;
+  /** Tells the proxy a number with the end of the response, as dynamic metadata; only in `requestEnded`. */
+  setResponseMetadata(namespace: string, name: string, value: number): void;
 }
 
 /** IO that a plugin needs done. The driver answers by an event, or the deadline passes. */

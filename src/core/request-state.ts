@@ -2,6 +2,7 @@ import type { CandidateTable } from "./candidates.ts";
 import { aliased, DEFAULT_FAIRNESS_ID, FAIRNESS_HEADERS } from "./control-headers.ts";
 import type { DataKey } from "./data-key.ts";
 import type { Micros } from "./env.ts";
+import type { ServedWord } from "./events.ts";
 import type { Plan } from "./plan.ts";
 import type { PluginInstance, PluginRequest, ReservedTarget } from "./plugin.ts";
 import type { RequestFacts } from "./request-facts.ts";
@@ -9,6 +10,11 @@ import type { RequestFacts } from "./request-facts.ts";
 /** Where a request stands on its way; it can be parked at admission, producers and prepare. */
 export type Stage =
   "arrived" | "admission" | "candidates" | "producers" | "admitters" | "prepare" | "schedule" | "responding";
+
+const NO_WORD: ServedWord = {};
+
+/** Numbers for the proxy, by namespace and name. */
+export type ResponseMetadata = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** A request between its arrival and its end, as plugins see it. */
 export class RequestState implements PluginRequest {
@@ -31,9 +37,12 @@ export class RequestState implements PluginRequest {
   targets: readonly ReservedTarget[] = [];
   /** True from the pick until everything is given back. */
   reserved = false;
+  servedWord: ServedWord = NO_WORD;
   readonly headers = new Map<string, string | undefined>();
   /** Headers that plugins set on the response, by lower-case name. */
   readonly responseHeaders = new Map<string, string>();
+  /** Numbers that plugins tell the proxy when the response ends, by namespace and name; undefined when there are none. */
+  responseMetadata: Map<string, Map<string, number>> | undefined;
   readonly #data = new Map<string, unknown>();
 
   constructor(facts: RequestFacts, plan: Plan, nowUs: Micros) {
@@ -71,5 +80,11 @@ export class RequestState implements PluginRequest {
 
   setResponseHeader(name: string, value: string): void {
     this.responseHeaders.set(name, value);
+  }
+
+  setResponseMetadata(namespace: string, name: string, value: number): void {
+    this.responseMetadata ??= new Map();
+    const values = this.responseMetadata.get(namespace) ?? new Map<string, number>();
+    this.responseMetadata.set(namespace, values.set(name, value));
   }
 }

@@ -13,6 +13,7 @@ import { byLabelSelectorFilter, labelSelectorFilter } from "./filters/label-sele
 import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filter.ts";
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
 import { sloHeadroomTierFilter } from "./filters/slo-headroom-tier-filter.ts";
+import { topologyAffinityFilter } from "./filters/topology-affinity-filter.ts";
 import { utilizationFilter } from "./filters/utilization-filter.ts";
 import { concurrencyDetector } from "./flow-control/concurrency-detector.ts";
 import { utilizationDetector } from "./flow-control/utilization-detector.ts";
@@ -30,6 +31,7 @@ import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-pro
 import { headerProfileHandler } from "./profile-handlers/header-profile-handler.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { agentIdentity } from "./request-control/agent-identity.ts";
+import { destinationEndpointServedVerifier } from "./request-control/destination-endpoint-served-verifier.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
 import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
@@ -43,6 +45,7 @@ import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
 import { queueScorer } from "./scorers/queue-scorer.ts";
 import { runningRequestsSizeScorer } from "./scorers/running-requests-size-scorer.ts";
 import { tokenLoadScorer } from "./scorers/token-load-scorer.ts";
+import { topologyAffinityScorer } from "./scorers/topology-affinity-scorer.ts";
 import { SESSION_AFFINITY } from "./session/session-affinity.ts";
 import { sessionIdProducer } from "./session/session-id-producer.ts";
 import { UNBUILT } from "./unbuilt/list.ts";
@@ -58,6 +61,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   ...ROLE_FILTERS,
   ...SESSION_AFFINITY,
   sloHeadroomTierFilter,
+  topologyAffinityFilter,
   utilizationFilter,
   contextLengthAware,
   activeRequestScorer,
@@ -72,6 +76,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   queueScorer,
   runningRequestsSizeScorer,
   tokenLoadScorer,
+  topologyAffinityScorer,
   maxScorePicker,
   randomPicker,
   weightedRandomPicker,
@@ -87,6 +92,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   latencySloAdmitter,
   probabilisticAdmitter,
   agentIdentity,
+  destinationEndpointServedVerifier,
   metricsDataSource,
   coreMetricsExtractor,
   topologyExtractor,

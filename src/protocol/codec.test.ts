@@ -293,11 +293,15 @@ const outgoing: fc.Arbitrary<OutgoingMessage> = fc.oneof(
     body: bytes(300),
     setHeaders: fc.array(headerOut, { maxLength: 3 }),
   }),
-  fc.record({ kind: fc.constantFrom("requestTrailers" as const, "responseTrailers" as const) }),
+  fc.record(
+    { kind: fc.constantFrom("requestTrailers" as const, "responseTrailers" as const), dynamicMetadata: struct },
+    { requiredKeys: ["kind"] },
+  ),
 );
 const wireName = (kind: string) =>
   kind === "immediate" ? "immediate_response" : kind.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
 const hex = (value: unknown) => Buffer.from((value as Buffer | undefined) ?? []).toString("hex");
+const metadataOf = ({ dynamic_metadata: metadata }: Loose) => metadata && objectOf(metadata as StructMessage);
 const mutationOf = (mutation: Loose | undefined) => ({
   set: ((mutation?.["set_headers"] ?? []) as { header: Loose }[]).map(({ header, ...rest }) => {
     expect(rest).toEqual({});
@@ -321,6 +325,7 @@ describe("createResponseEncoder", () => {
           );
         } else if (!("setHeaders" in message)) {
           expect(part).toEqual({});
+          expect(metadataOf(read)).toEqual(message.dynamicMetadata);
         } else {
           const response = part["response"] as Loose;
           const { set, removed } = mutationOf(response["header_mutation"] as Loose);
@@ -338,8 +343,7 @@ describe("createResponseEncoder", () => {
           expect(mutation?.mutation).toBe(
             message.body && (message.body.kind === "whole" ? "body" : "streamed_response"),
           );
-          const metadata = read["dynamic_metadata"] as StructMessage | undefined;
-          expect(metadata && objectOf(metadata)).toEqual(message.dynamicMetadata);
+          expect(metadataOf(read)).toEqual(message.dynamicMetadata);
         }
       }),
       { numRuns: 500 },

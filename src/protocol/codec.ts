@@ -1,5 +1,6 @@
 import type {
   CommonAnswer,
+  DynamicMetadata,
   HeaderField,
   ImmediateAnswer,
   IncomingMessage,
@@ -165,7 +166,10 @@ export function createResponseEncoder(): (message: OutgoingMessage) => readonly 
     writer.reset();
     if (message.kind === "immediate") writeImmediate(writer, message);
     else if ("setHeaders" in message) return writeCommon(writer, message);
-    else writer.close(RESPONSE_FIELDS[message.kind], writer.mark());
+    else {
+      writer.close(RESPONSE_FIELDS[message.kind], writer.mark());
+      writeMetadata(writer, message.dynamicMetadata);
+    }
     return [writer.take()];
   };
 }
@@ -186,12 +190,15 @@ function writeCommon(writer: ProtoWriter, message: CommonAnswer): readonly Uint8
   writeHeaderMutation(writer, 2, message.setHeaders, message.removeHeaders);
   writer.close(1, 0);
   writer.close(RESPONSE_FIELDS[message.kind], 0);
-  if (message.dynamicMetadata) {
-    const mark = writer.mark();
-    writeStruct(writer, message.dynamicMetadata);
-    writer.close(8, mark);
-  }
+  writeMetadata(writer, message.dynamicMetadata);
   return body && body.body.length > 0 ? [writer.take(), body.body] : [writer.take()];
+}
+
+function writeMetadata(writer: ProtoWriter, metadata: DynamicMetadata | undefined): void {
+  if (!metadata) return;
+  const mark = writer.mark();
+  writeStruct(writer, metadata);
+  writer.close(8, mark);
 }
 
 function writeImmediate(writer: ProtoWriter, message: ImmediateAnswer): void {

@@ -3,6 +3,7 @@ import type { EndCause } from "../core/events.ts";
 import type { Parser } from "../core/parser.ts";
 import type { Rejection } from "../core/rejection.ts";
 import type { BlockedPrompts } from "../core/request-facts.ts";
+import type { ResponseMetadata } from "../core/request-state.ts";
 import type { BodyShare } from "./body-account.ts";
 import { ByteCollector } from "./byte-collector.ts";
 import { foldRequestHeaders, type HeaderValues, REQUEST_ID_HEADER } from "./header-rules.ts";
@@ -26,7 +27,7 @@ import {
   type StreamMetadata,
   type TrailersMessage,
 } from "./messages.ts";
-import { readServed, readSubset } from "./metadata.ts";
+import { readServed, readSubset, withEndMetadata } from "./metadata.ts";
 import { type AnswerForm, routeAnswer } from "./request-answer.ts";
 import { readBodylessRequest, type ReadRequest, readRequest, requestIdOf } from "./request-reader.ts";
 import { type Relayed, ResponseRelay } from "./response-relay.ts";
@@ -276,8 +277,9 @@ export class ExtProcMachine {
       this.#finish(BACKLOG);
       return;
     }
-    for (const message of messages) this.#host.send(message);
-    if (complete) this.#tellEnd("natural");
+    // The end is told before the last message leaves, as plugins may have something to say with it.
+    const told = complete ? this.#tellEnd("natural") : undefined;
+    for (const message of withEndMetadata(messages, told)) this.#host.send(message);
   }
 
   /** The relay; a response that comes before its request is routed is the proxy's own, and the request is given up. */
@@ -314,10 +316,10 @@ export class ExtProcMachine {
   }
 
   /** Tells the host once that a request that it took is over. */
-  #tellEnd(cause: EndCause): void {
-    if (this.#endTold || (this.#phase !== "deciding" && this.#phase !== "routed")) return;
+  #tellEnd(cause: EndCause): ResponseMetadata | undefined {
+    if (this.#endTold || (this.#phase !== "deciding" && this.#phase !== "routed")) return undefined;
     this.#endTold = true;
-    this.#host.ended(cause, this.#relay?.reader?.usage());
+    return this.#host.ended(cause, this.#relay?.reader?.usage());
   }
 
   #finish(status: { readonly code: number; readonly details: string }): void {

@@ -1,7 +1,8 @@
-import type { EndCause } from "../core/events.ts";
+import type { EndCause, ServedWord } from "../core/events.ts";
 import type { MediaSettings } from "../core/media.ts";
 import type { Parser, PromptTokens, RewriteMode, Usage } from "../core/parser.ts";
 import type { BlockedPrompts, RequestFacts } from "../core/request-facts.ts";
+import type { ResponseMetadata } from "../core/request-state.ts";
 import type { BodyAccount } from "./body-account.ts";
 import type { HeaderLimits } from "./codec.ts";
 import type { OutgoingMessage } from "./messages.ts";
@@ -63,14 +64,14 @@ export interface MachineHost {
   /** A request is complete. Its decision is given to `machine.onDecision`, within this call or later. */
   arrive(facts: ArrivingFacts): void;
   /**
-   * Response headers of a routed request came. `served`: `host:port` that answered, when the proxy tells it. Gives the
-   * headers that plugins set on the response, by lower-case name.
+   * Response headers of a routed request came, with what the proxy tells of who answered. Gives the headers that plugins
+   * set on the response, by lower-case name.
    */
-  responseStarted(served: string | undefined): ReadonlyMap<string, string>;
+  responseStarted(word: ServedWord): ReadonlyMap<string, string>;
   /** The first byte of its response body came. */
   responseFirstByte(): void;
-  /** It is over, whatever ended it. */
-  ended(cause: EndCause, usage: Usage | undefined): void;
+  /** It is over, whatever ended it. Gives what plugins tell the proxy with the end of the response. */
+  ended(cause: EndCause, usage: Usage | undefined): ResponseMetadata | undefined;
   /** Sends a message on the stream. */
   send(message: OutgoingMessage): void;
   /** Ends the stream after what was sent; nothing is sent later. */

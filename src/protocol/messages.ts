@@ -13,10 +13,15 @@ export interface HeaderField {
 export type MetadataValue =
   null | boolean | number | string | readonly MetadataValue[] | { readonly [key: string]: MetadataValue };
 
+/** Dynamic metadata that goes with a message, by namespace. */
+export type DynamicMetadata = { readonly [namespace: string]: MetadataValue };
+
 /** Dynamic metadata that came with a message; looked into only when asked. */
 export interface StreamMetadata {
   /** The value of a key in a namespace; undefined when either is absent. */
   value(namespace: string, key: string): MetadataValue | undefined;
+  /** True when there is anything of a namespace. */
+  has(namespace: string): boolean;
 }
 
 /** Envoy's BodySendMode. Other numbers may come from a newer Envoy. */
@@ -72,10 +77,11 @@ export interface CommonAnswer {
   readonly clearRouteCache: boolean;
   /** Undefined leaves the body as it is. */
   readonly body: BodyMutation | undefined;
-  readonly dynamicMetadata: { readonly [namespace: string]: MetadataValue } | undefined;
+  readonly dynamicMetadata: DynamicMetadata | undefined;
 }
 interface TrailersAnswer {
   readonly kind: "requestTrailers" | "responseTrailers";
+  readonly dynamicMetadata?: DynamicMetadata;
 }
 /** Ends the exchange: the proxy answers the client with this. */
 export interface ImmediateAnswer {

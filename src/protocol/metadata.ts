@@ -1,4 +1,6 @@
-import type { CommonAnswer, MetadataValue, StreamMetadata } from "./messages.ts";
+import type { ServedWord } from "../core/events.ts";
+import type { ResponseMetadata } from "../core/request-state.ts";
+import type { DynamicMetadata, MetadataValue, OutgoingMessage, StreamMetadata } from "./messages.ts";
 
 /** Namespaces and keys of the Endpoint Picker Protocol. */
 const METADATA = {
@@ -20,17 +22,30 @@ export function readSubset(metadata: StreamMetadata | undefined): readonly strin
   return hint.filter((member): member is string => typeof member === "string");
 }
 
-/** `host:port` that answered, as the proxy tells it with the response headers; undefined when it does not. */
-export function readServed(metadata: StreamMetadata | undefined): string | undefined {
+/** What the proxy tells with the response headers of the endpoint that answered. */
+export function readServed(metadata: StreamMetadata | undefined): ServedWord {
   const served = metadata?.value(METADATA.namespace, METADATA.served);
-  return typeof served === "string" && served !== "" ? served : undefined;
+  if (typeof served === "string" && served !== "") return { served, tells: true };
+  return metadata?.has(METADATA.namespace) ? { tells: true } : {};
+}
+
+/** The messages that complete a response, the last one of its body (or the last one) with what plugins tell the proxy. */
+export function withEndMetadata(
+  messages: readonly OutgoingMessage[],
+  told: ResponseMetadata | undefined,
+): readonly OutgoingMessage[] {
+  if (!told || messages.length === 0) return messages;
+  const dynamicMetadata = Object.fromEntries([...told].map(([name, values]) => [name, Object.fromEntries(values)]));
+  const ofBody = messages.findLastIndex(({ kind }) => kind === "responseBody");
+  const at = ofBody < 0 ? messages.length - 1 : ofBody;
+  return messages.map((message, i) => (i === at ? { ...message, dynamicMetadata } : message));
 }
 
 /** Metadata of the answer that routes a request. */
 export function destinationMetadata(
   destination: string,
   scores: Readonly<Record<string, number>> | undefined,
-): NonNullable<CommonAnswer["dynamicMetadata"]> {
+): DynamicMetadata {
   return {
     [METADATA.namespace]: { [METADATA.destination]: destination, ...(scores && { [METADATA.scores]: scores }) },
   };

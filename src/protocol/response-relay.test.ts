@@ -128,11 +128,18 @@ describe("the response", () => {
     expect(heard(run)).toHaveLength(3);
   });
 
-  it("tells who served", () => {
+  const key = "x-gateway-destination-endpoint-served";
+  const words = [
+    ["who served", { "envoy.lb": { [key]: "10.0.0.2:8000" } }, { served: "10.0.0.2:8000", tells: true }],
+    ["that it is told of the load balancer, but not who", { "envoy.lb": { other: "x" } }, { tells: true }],
+    ["nothing of a name that is no text", { "envoy.lb": { [key]: 8 } }, { tells: true }],
+    ["nothing of another namespace", { other: { [key]: "10.0.0.2:8000" } }, {}],
+    ["nothing without metadata", undefined, {}],
+  ] as const;
+  it.each(words)("tells %s", (_, metadata, word) => {
     const run = routed();
-    const metadata = { "envoy.lb": { "x-gateway-destination-endpoint-served": "10.0.0.2:8000" } };
-    play(run, responseHeaders({ ":status": "200" }, { metadata }));
-    expect(run.events.at(-1)).toEqual({ event: "responseStarted", served: "10.0.0.2:8000" });
+    play(run, responseHeaders({ ":status": "200" }, metadata && { metadata }));
+    expect(run.events.at(-1)).toEqual({ event: "responseStarted", ...word });
   });
 
   it("whose client goes away ends the request with what was used", () => {

@@ -21,6 +21,7 @@ export function metadataView(open: () => ProtoReader): StreamMetadata {
       const value = struct && lastEntry(struct, key);
       return value && readValue(value, 0);
     },
+    has: (namespace) => lastEntry(open(), namespace) !== undefined,
   };
 }
 

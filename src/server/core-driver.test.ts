@@ -46,6 +46,21 @@ describe("a core driver", () => {
     expect(got).toEqual(["1 0 default/a", "2 1 default/a"]);
   });
 
+  it("gives what plugins tell the proxy of the ended request, also where an observer ends another one", () => {
+    const { driver } = setUp([
+      { requestEnded: (request) => request.setResponseMetadata("envoy.lb", "key", request.facts.key) },
+    ]);
+    driver.upsert(endpoint("a"));
+    const [first, second] = [0, 1].map(() => driver.arrive(facts(0), { decided: () => {} }));
+    const told: unknown[] = [];
+    driver.observe((notice) => {
+      if (notice.type === "requestReleased" && notice.request === first) told.push(driver.ended(second, "natural"));
+    });
+    expect(driver.ended(first, "natural")).toEqual(new Map([["envoy.lb", new Map([["key", first]])]]));
+    expect(told).toEqual([new Map([["envoy.lb", new Map([["key", second]])]])]);
+    expect(driver.ended(first, "natural")).toBeUndefined();
+  });
+
   it("keeps a parked request's deadline by itself", async () => {
     const { driver } = setUp([{ produce: () => ({ kind: "slow", payload: null, timeoutUs: 5000 }) }], {
       ask: () => new Promise(() => {}),

@@ -1,11 +1,20 @@
 import type { CoreLimits } from "../core/core-limits.ts";
 import { Core } from "../core/core.ts";
 import type { Decision } from "../core/decision.ts";
-import type { AskValue, ConfigSource, CoreEvent, EndCause, EndpointDescription, SignalRow } from "../core/events.ts";
+import type {
+  AskValue,
+  ConfigSource,
+  CoreEvent,
+  EndCause,
+  EndpointDescription,
+  ServedWord,
+  SignalRow,
+} from "../core/events.ts";
 import type { Ask, Notice } from "../core/notices.ts";
 import type { Usage } from "../core/parser.ts";
 import type { CompilePlan } from "../core/plan.ts";
 import type { BlockedPrompts, RequestFacts } from "../core/request-facts.ts";
+import type { ResponseMetadata } from "../core/request-state.ts";
 
 /** An event before the driver stamps its time. */
 export type Unstamped<E extends CoreEvent = CoreEvent> = E extends CoreEvent ? Omit<E, "atUs"> : never;
@@ -124,8 +133,8 @@ export class CoreDriver {
   }
 
   /** Response headers came. Returns the headers that plugins set on the response, by lower-case name. */
-  responseStarted(key: number, served?: string): ReadonlyMap<string, string> {
-    this.#step({ type: "responseStarted", key, ...(served !== undefined && { served }) });
+  responseStarted(key: number, word: ServedWord): ReadonlyMap<string, string> {
+    this.#step({ type: "responseStarted", key, ...word });
     return this.core.responseHeaders(key);
   }
 
@@ -133,10 +142,18 @@ export class CoreDriver {
     this.#step({ type: "responseFirstByte", key });
   }
 
-  /** The request is over: to be called once for each arrived one, whatever ended it; a rejected one is over already. */
-  ended(key: number, cause: EndCause, usage?: Usage): void {
+  /**
+   * The request is over: to be called once for each arrived one, whatever ended it; a rejected one is over already.
+   * Returns what plugins tell the proxy with the end of the response.
+   */
+  ended(key: number, cause: EndCause, usage?: Usage): ResponseMetadata | undefined {
     this.#requesters.delete(key);
-    this.#step({ type: "requestEnded", key, cause, ...(usage && { usage }) });
+    if (this.#mailbox.size > 0) this.drain();
+    this.#enter({ type: "requestEnded", key, cause, ...(usage && { usage }) });
+    // Before the dispatch, as whoever gets a notice may end another request.
+    const { endMetadata } = this.core;
+    this.#dispatch();
+    return endMetadata;
   }
 
   /** Stops the timer. Events after this are still taken, but no deadline is kept. */

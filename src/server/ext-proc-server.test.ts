@@ -35,7 +35,7 @@ class Picker implements PickerPort {
   responseFirstByte(key: number): void {
     this.heard[key].push("first byte");
   }
-  ended(key: number, cause: string): void {
+  ended(key: number, cause: string): undefined {
     this.heard[key].push(`ended ${cause}`);
   }
 }

@@ -36,11 +36,11 @@ export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions
       };
       key = picker.arrive(facts, requester);
     },
-    responseStarted: (served) => picker.responseStarted(key, served),
+    responseStarted: (word) => picker.responseStarted(key, word),
     responseFirstByte: () => picker.responseFirstByte(key),
     ended(cause, usage) {
       // -1: `arrive` failed, so the picker knows of no request.
-      if (key >= 0) picker.ended(key, cause, usage);
+      return key >= 0 ? picker.ended(key, cause, usage) : undefined;
     },
     send(message) {
       const bytes = bodyBytesOf(message);

@@ -154,7 +154,7 @@ export class GatewayExchange {
       started: () => {
         this.#dropBody();
         if (decision.facts.bodyless) return new Map();
-        return driver.responseStarted(key, target);
+        return driver.responseStarted(key, { served: target, tells: true });
       },
       firstByte: () => !decision.facts.bodyless && driver.responseFirstByte(key),
       done: (usage) => this.#end("natural", usage),

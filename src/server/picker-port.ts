@@ -1,7 +1,8 @@
 import type { Decision } from "../core/decision.ts";
-import type { EndCause } from "../core/events.ts";
+import type { EndCause, ServedWord } from "../core/events.ts";
 import type { Usage } from "../core/parser.ts";
 import type { BlockedPrompts } from "../core/request-facts.ts";
+import type { ResponseMetadata } from "../core/request-state.ts";
 import type { ArrivingFacts } from "../protocol/machine-options.ts";
 
 /** Whoever brings a request to the picker and waits for its decision. */
@@ -17,8 +18,11 @@ export interface PickerPort {
   /** A request arrived. Gives its key, which is also in the decision's facts. */
   arrive(facts: ArrivingFacts, requester: PickerRequester): number;
   /** Response headers came. Gives the headers that plugins set on the response, by lower-case name. */
-  responseStarted(key: number, served?: string): ReadonlyMap<string, string>;
+  responseStarted(key: number, word: ServedWord): ReadonlyMap<string, string>;
   responseFirstByte(key: number): void;
-  /** Called exactly once for each request that arrived, whatever ended it. */
-  ended(key: number, cause: EndCause, usage?: Usage): void;
+  /**
+   * Called exactly once for each request that arrived, whatever ended it. Gives what plugins tell the proxy with the end
+   * of the response.
+   */
+  ended(key: number, cause: EndCause, usage?: Usage): ResponseMetadata | undefined;
 }

@@ -1,8 +1,9 @@
 import { EventEmitter, once } from "node:events";
 import type { Decision } from "../../src/core/decision.ts";
-import type { EndCause } from "../../src/core/events.ts";
+import type { EndCause, ServedWord } from "../../src/core/events.ts";
 import type { Usage } from "../../src/core/parser.ts";
 import type { Rejection } from "../../src/core/rejection.ts";
+import type { ResponseMetadata } from "../../src/core/request-state.ts";
 import { openaiParser } from "../../src/plugins/parsers/openai-parser.ts";
 import { createParserTable } from "../../src/plugins/parsers/resolve-parser.ts";
 import { passthroughParser } from "../../src/plugins/parsers/passthrough-parser.ts";
@@ -32,6 +33,8 @@ export class FixedPicker implements PickerPort {
   verdict: FixedVerdict;
   /** Headers set on each response. */
   responseHeaders: ReadonlyMap<string, string> = new Map();
+  /** Told with the end of each response. */
+  endMetadata: ResponseMetadata | undefined;
   readonly #changes = new EventEmitter();
 
   constructor(verdict: FixedVerdict) {
@@ -53,7 +56,7 @@ export class FixedPicker implements PickerPort {
     requester.decided(decisionOf({ ...facts, key }, verdict));
   }
 
-  responseStarted(key: number, served?: string): ReadonlyMap<string, string> {
+  responseStarted(key: number, { served }: ServedWord): ReadonlyMap<string, string> {
     this.requests[key].served = served;
     this.#note(key, "started");
     return this.responseHeaders;
@@ -63,9 +66,10 @@ export class FixedPicker implements PickerPort {
     this.#note(key, "first byte");
   }
 
-  ended(key: number, cause: EndCause, usage?: Usage): void {
+  ended(key: number, cause: EndCause, usage?: Usage): ResponseMetadata | undefined {
     this.requests[key].usage = usage;
     this.#note(key, `ended ${cause}`);
+    return this.endMetadata;
   }
 
   /** Resolves once `done` is true; looks at each change. */

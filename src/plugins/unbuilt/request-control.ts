@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { headerName, noParams, textOr } from "../params.ts";
+import { headerName, textOr } from "../params.ts";
 import { celText } from "./cel-text.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
@@ -67,12 +67,4 @@ const attributeReporter = defineUnbuilt({
   }),
 });
 
-// 9.5: of the Gateway API's conformance tests.
-const servedVerifier = defineUnbuilt({
-  type: "destination-endpoint-served-verifier",
-  points: ["requestControl"],
-  params: noParams,
-  ignoresParams: true,
-});
-
-export const UNBUILT_REQUEST_CONTROL = [rolloutScreener, attributeReporter, servedVerifier];
+export const UNBUILT_REQUEST_CONTROL = [rolloutScreener, attributeReporter];

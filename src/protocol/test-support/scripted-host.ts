@@ -1,8 +1,9 @@
 import { blockIds } from "../../core/block-ids.ts";
 import type { Decision, Picked } from "../../core/decision.ts";
-import type { EndCause } from "../../core/events.ts";
+import type { EndCause, ServedWord } from "../../core/events.ts";
 import type { ParsedRequest, Parser, ResponseReader, Usage } from "../../core/parser.ts";
 import type { Rejection } from "../../core/rejection.ts";
+import type { ResponseMetadata } from "../../core/request-state.ts";
 import { BodyAccount } from "../body-account.ts";
 import { ExtProcMachine } from "../ext-proc-machine.ts";
 import type { ArrivingFacts, MachineHost, MachineOptions, StreamStatus } from "../machine-options.ts";
@@ -61,7 +62,7 @@ const padded = (bytes: Uint8Array): Uint8Array => {
 
 type HostEvent =
   | { readonly event: "arrive"; readonly facts: ArrivingFacts }
-  | { readonly event: "responseStarted"; readonly served: string | undefined }
+  | ({ readonly event: "responseStarted" } & ServedWord)
   | { readonly event: "responseFirstByte" }
   | { readonly event: "ended"; readonly cause: EndCause; readonly usage: Usage | undefined }
   | { readonly event: "finish"; readonly status: StreamStatus };
@@ -85,7 +86,11 @@ export const POD = "10.0.0.1:8000";
 export const REQUEST_ID = "00000000-0000-4000-8000-000000000000";
 
 /** A machine under a host that decides as told and keeps everything that it hears. */
-export function scripted(verdict: Verdict = { targets: [POD] }, options: Partial<MachineOptions> = {}): Scripted {
+export function scripted(
+  verdict: Verdict = { targets: [POD] },
+  options: Partial<MachineOptions> = {},
+  endMetadata?: ResponseMetadata,
+): Scripted {
   const sent: OutgoingMessage[] = [];
   const events: HostEvent[] = [];
   const account = options.account ?? new BodyAccount(1 << 30);
@@ -99,12 +104,15 @@ export function scripted(verdict: Verdict = { targets: [POD] }, options: Partial
       facts = arriving;
       decide(verdict);
     },
-    responseStarted(served) {
-      events.push({ event: "responseStarted", served });
+    responseStarted(word) {
+      events.push({ event: "responseStarted", ...word });
       return new Map();
     },
     responseFirstByte: () => void events.push({ event: "responseFirstByte" }),
-    ended: (cause, usage) => void events.push({ event: "ended", cause, usage }),
+    ended(cause, usage) {
+      events.push({ event: "ended", cause, usage });
+      return endMetadata;
+    },
     send: (message) => void sent.push(message),
     finish: (status) => void events.push({ event: "finish", status }),
   };
@@ -154,7 +162,12 @@ type Extras = {
   readonly config?: ProtocolConfig;
 };
 const extras = ({ metadata, config }: Extras) => ({
-  metadata: metadata && ({ value: (namespace, key) => metadata[namespace]?.[key] } satisfies StreamMetadata),
+  metadata:
+    metadata &&
+    ({
+      value: (namespace, key) => metadata[namespace]?.[key],
+      has: (namespace) => namespace in metadata,
+    } satisfies StreamMetadata),
   protocolConfig: config,
 });
 const fields = (headers: { readonly [key: string]: string } | readonly (readonly [string, string])[]): HeaderField[] =>
