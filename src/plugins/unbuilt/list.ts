@@ -1,6 +1,5 @@
 import type { PluginDefinition } from "../../core/plugin.ts";
 import { UNBUILT_DATA_LAYER } from "./data-layer.ts";
-import { UNBUILT_FILTERS } from "./filters.ts";
 import { UNBUILT_FLOW_CONTROL } from "./flow-control.ts";
 import { UNBUILT_PARSERS } from "./parsers.ts";
 import { UNBUILT_PRECISE_PREFIX } from "./precise-prefix.ts";
@@ -12,7 +11,6 @@ import { UNBUILT_SCORERS } from "./scorers.ts";
 /** Every type of the stock EPP that this release knows and does not build yet, by family. The list shrinks to nothing. */
 export const UNBUILT: readonly PluginDefinition[] = [
   ...UNBUILT_SCORERS,
-  ...UNBUILT_FILTERS,
   ...UNBUILT_PROFILE_HANDLERS,
   ...UNBUILT_PRODUCERS,
   ...UNBUILT_PRECISE_PREFIX,

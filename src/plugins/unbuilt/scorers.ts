@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { prefixMatchKey, topologyKey } from "../../core/data-key.ts";
-import { TOPOLOGY_EXTRACTOR } from "../data-layer/topology-extractor.ts";
+import { prefixMatchKey } from "../../core/data-key.ts";
 import { int, noParams, producerName } from "../params.ts";
 import { attributeKey, encoderCacheKey, MM_EMBEDDINGS_CACHE_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
@@ -54,21 +53,9 @@ const mmEmbeddingsCache = defineUnbuilt({
   data: ({ producerName: name }) => ({ requires: [encoderCacheKey(name)] }),
 });
 
-// 2.16
-const topologyAffinity = defineUnbuilt({
-  type: "topology-affinity-scorer",
-  points: ["scorer"],
-  stability: "alpha",
-  params: z.strictObject({
-    topologyProducerName: producerName(TOPOLOGY_EXTRACTOR).describe("Who tells where endpoints are."),
-  }),
-  data: ({ topologyProducerName }) => ({ wants: [topologyKey(topologyProducerName)] }),
-});
-
 export const UNBUILT_SCORERS = [
   multiclusterSignal("multicluster-queue-scorer", "llm-d.ai/multicluster-queue-size"),
   multiclusterSignal("multicluster-kv-cache-utilization-scorer", "llm-d.ai/multicluster-kv-cache-utilization"),
   multiclusterPrefix,
   mmEmbeddingsCache,
-  topologyAffinity,
 ];
