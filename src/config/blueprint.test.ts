@@ -207,6 +207,11 @@ parser: {pluginRef: passthrough-parser}`,
       "1:65: plugins[0].parameters.strategy: FOUND what only other releases take",
     ],
     [
+      "parameters of this project's own",
+      "plugins: [{type: approx-prefix-cache-producer, parameters: {scheme: v0.7}}]",
+      "1:61: plugins[0].parameters.scheme: FOUND what only other releases take",
+    ],
+    [
       "a time to live for a band",
       "featureGates: [flowControl]\nflowControl: {priorityBands: [{priority: 1, defaultRequestTTL: 5s}]}",
       "2:64: flowControl.priorityBands[0].defaultRequestTTL: FOUND a newer field",

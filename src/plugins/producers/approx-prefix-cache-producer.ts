@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { chainBlocks, chainRoot } from "../../core/block-ids.ts";
 import type { PrefixMatch } from "../../core/data-key.ts";
 import { dataKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
 import type { AskValue } from "../../core/events.ts";
@@ -8,6 +7,8 @@ import { PrefixIndex } from "../../core/prefix-index.ts";
 import type { PromptBlocks } from "../../core/request-facts.ts";
 import { defineProducer } from "../define.ts";
 import { int } from "../params.ts";
+import type { PrefixHashes } from "./prefix-hashes.ts";
+import { blockIdsAsk, blocksOf, prefixHashes, promptsOf } from "./prefix-hashes.ts";
 import { TOKEN_PRODUCER } from "./token-producer.ts";
 
 /** Smallest block in tokens: an index of smaller ones grows too big, so smaller sizes are raised to it, as stock. */
@@ -20,19 +21,35 @@ const LRU_CAPACITY_PER_SERVER = 31_250;
 const BLOCK_SIZES_MAX = 8;
 const PREFILL_PROFILE = "prefill";
 
+/** Blocks and tokens of a prompt to match at most, where the parameters do not say; 0 = all. */
+const MATCH_MAX = { head: { blocks: 2048, tokens: 131_072 }, "v0.7": { blocks: 256, tokens: 0 } } as const;
+
+const fields = {
+  autoTune: z.boolean().default(true).describe("Takes block size and number of blocks from the model servers."),
+  blockSizeTokens: int.default(BLOCK_SIZE_TOKENS).describe("Tokens in a block; less than 64 means 64."),
+  blockSize: int.default(0).describe("Older name of blockSizeTokens; counts when that is left at 16."),
+  maxPrefixBlocksToMatch: int
+    .min(0)
+    .optional()
+    .describe("Blocks of a prompt to match when maxPrefixTokensToMatch is 0; 0 = all. Left out: 2048."),
+  maxPrefixTokensToMatch: int
+    .min(0)
+    .optional()
+    .describe("Tokens of a prompt to match; 0 = by blocks. Left out: 131072."),
+  lruCapacityPerServer: int
+    .default(LRU_CAPACITY_PER_SERVER)
+    .describe("Blocks remembered for an endpoint that does not tell its number; 0 and below mean the default."),
+};
+
 const params = z
   .strictObject({
-    autoTune: z.boolean().default(true).describe("Takes block size and number of blocks from the model servers."),
-    blockSizeTokens: int.default(BLOCK_SIZE_TOKENS).describe("Tokens in a block; less than 64 means 64."),
-    blockSize: int.default(0).describe("Older name of blockSizeTokens; counts when that is left at 16."),
-    maxPrefixBlocksToMatch: int
-      .min(0)
-      .default(2048)
-      .describe("Blocks of a prompt to match when maxPrefixTokensToMatch is 0; 0 = all."),
-    maxPrefixTokensToMatch: int.min(0).default(131_072).describe("Tokens of a prompt to match; 0 = by blocks."),
-    lruCapacityPerServer: int
-      .default(LRU_CAPACITY_PER_SERVER)
-      .describe("Blocks remembered for an endpoint that does not tell its number; 0 and below mean the default."),
+    ...fields,
+    scheme: z
+      .enum(["head", "v0.7"])
+      .default("head")
+      .describe(
+        "Not of the stock release. v0.7: as llm-d 0.7 cut prompts; blocks below 64 tokens, none shorter than the others, at most 256 (no limit in tokens) when nothing else is said.",
+      ),
   })
   .transform(({ blockSize, ...rest }) =>
     blockSize > 0 && rest.blockSizeTokens === BLOCK_SIZE_TOKENS ? { ...rest, blockSizeTokens: blockSize } : rest,
@@ -44,14 +61,6 @@ const params = z
 
 type Params = z.infer<typeof params>;
 
-/** What stays with a request until its answer begins. */
-interface Chained {
-  /** Prefix hashes of all prompts as pairs lo, hi. */
-  readonly hashes: Uint32Array;
-  /** Number of hashes of each prompt. */
-  readonly counts: readonly number[];
-}
-
 /**
  * Guesses which endpoint holds which prompt prefix from where earlier requests went.
  *
@@ -59,7 +68,9 @@ interface Chained {
  * or blockSizeTokens, at least 64. Hashes chain from XXH64(model ++ salt). A prompt is walked until the first hash that
  * no endpoint holds; each hash counts for every endpoint that holds it; prompts add up. At the pick the hashes are
  * added to the LRU of the primary target and of that of profile `prefill`; the size of an endpoint's LRU is set at its
- * first add: its server's number of blocks (autoTune, when known), else lruCapacityPerServer.
+ * first add: its server's number of blocks (autoTune, when known), else lruCapacityPerServer. With scheme v0.7 B may be
+ * below 64 and only whole blocks count, as in the index that published experiments ran; a last token of fewer than 4
+ * bytes counts as a whole one.
  * Source: requestcontrol/dataproducer/approximateprefix.
  */
 export const approxPrefixCacheProducer = defineProducer({
@@ -71,8 +82,9 @@ plugins:
 - type: prefix-cache-scorer
 `,
   params,
-  warnings: ({ blockSizeTokens }) =>
-    blockSizeTokens < BLOCK_SIZE_TOKENS_MIN && blockSizeTokens !== BLOCK_SIZE_TOKENS
+  stockParams: z.strictObject(fields),
+  warnings: ({ scheme, blockSizeTokens }) =>
+    scheme === "head" && blockSizeTokens < BLOCK_SIZE_TOKENS_MIN && blockSizeTokens !== BLOCK_SIZE_TOKENS
       ? [`blockSizeTokens is raised to ${BLOCK_SIZE_TOKENS_MIN}, the smallest that is used`]
       : [],
   data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [prefixMatchKey(name)] }),
@@ -94,7 +106,7 @@ class ApproxPrefixCache implements PluginInstance {
     this.#context = context;
     this.#index = new PrefixIndex({ bytesMax: context.limits.prefixIndexBytesMax });
     this.#matchKey = prefixMatchKey(context.name);
-    this.#chainedKey = dataKey<Chained | undefined>("ApproxPrefixChained", context.name);
+    this.#chainedKey = dataKey<PrefixHashes | undefined>("ApproxPrefixChained", context.name);
     this.#askedKey = dataKey<number>("ApproxPrefixAskedBlockSize", context.name);
   }
 
@@ -113,13 +125,13 @@ class ApproxPrefixCache implements PluginInstance {
     const { facts, table } = request;
     if (facts.inputTokens < 0) return undefined;
     const blockSizeTokens = this.#blockSizeTokens(table.slots[0]);
-    const blocks = facts.blocks.find((candidate) => candidate.blockSizeTokens === blockSizeTokens);
-    if (blocks || facts.inputTokens === 0) {
-      this.#match(request, blockSizeTokens, blocks?.prompts ?? []);
+    const prompts = blocksOf(request, blockSizeTokens);
+    if (prompts) {
+      this.#match(request, blockSizeTokens, prompts);
       return undefined;
     }
     request.put(this.#askedKey, blockSizeTokens);
-    return { kind: "blockIds", payload: { blockSizeTokens } };
+    return blockIdsAsk(blockSizeTokens);
   }
 
   resume(request: PluginRequest, answer: AskValue) {
@@ -161,13 +173,18 @@ class ApproxPrefixCache implements PluginInstance {
   }
 
   #blockSizeTokens(slot: number): number {
-    const told = this.#params.autoTune ? this.#context.endpoints.blockSizeTokens[slot] : 0;
+    const { autoTune, blockSizeTokens, scheme } = this.#params;
+    const told = autoTune ? this.#context.endpoints.blockSizeTokens[slot] : 0;
     const usable = told > 0 && told <= BLOCK_SIZE_TOKENS_MAX;
-    return Math.max(BLOCK_SIZE_TOKENS_MIN, usable ? told : this.#params.blockSizeTokens);
+    return Math.max(scheme === "head" ? BLOCK_SIZE_TOKENS_MIN : 1, usable ? told : blockSizeTokens);
   }
 
   #match(request: PluginRequest, blockSizeTokens: number, prompts: readonly PromptBlocks[]): void {
-    const chained = chain(request, prompts, this.#blocksMax(blockSizeTokens));
+    const blocksMax = this.#blocksMax(blockSizeTokens);
+    const wholeOnly = this.#params.scheme === "v0.7";
+    const chained = prefixHashes(request, prompts, ({ tokens }) =>
+      wholeOnly ? Math.min(blocksMax, Math.floor(tokens / blockSizeTokens)) : blocksMax,
+    );
     const { slotCount } = this.#context.endpoints;
     if (this.#bySlot.length < slotCount) this.#bySlot = new Int32Array(slotCount * 2);
     this.#bySlot.fill(0, 0, slotCount);
@@ -184,12 +201,13 @@ class ApproxPrefixCache implements PluginInstance {
 
   /** A token limit below the block size matches nothing, as stock. */
   #blocksMax(blockSizeTokens: number): number {
-    const { maxPrefixTokensToMatch, maxPrefixBlocksToMatch } = this.#params;
-    if (maxPrefixTokensToMatch > 0) return Math.floor(maxPrefixTokensToMatch / blockSizeTokens);
-    return maxPrefixBlocksToMatch > 0 ? maxPrefixBlocksToMatch : Number.POSITIVE_INFINITY;
+    const { scheme, maxPrefixTokensToMatch, maxPrefixBlocksToMatch } = this.#params;
+    const tokensMax = maxPrefixTokensToMatch ?? MATCH_MAX[scheme].tokens;
+    if (tokensMax > 0) return Math.floor(tokensMax / blockSizeTokens);
+    return (maxPrefixBlocksToMatch ?? MATCH_MAX[scheme].blocks) || Number.POSITIVE_INFINITY;
   }
 
-  #add(slot: number, { hashes, counts }: Chained): void {
+  #add(slot: number, { hashes, counts }: PrefixHashes): void {
     const { autoTune, lruCapacityPerServer } = this.#params;
     const told = autoTune ? this.#context.endpoints.blockCount[slot] : 0;
     const own = lruCapacityPerServer > 0 ? lruCapacityPerServer : LRU_CAPACITY_PER_SERVER;
@@ -199,21 +217,4 @@ class ApproxPrefixCache implements PluginInstance {
       from += count;
     }
   }
-}
-
-function chain(request: PluginRequest, prompts: readonly PromptBlocks[], blocksMax: number): Chained {
-  const counts = prompts.map(({ ids }) => Math.min(blocksMax, ids.length / 2));
-  const hashes = new Uint32Array(2 * counts.reduce((sum, count) => sum + count, 0));
-  const root = chainRoot(request.targetModel, request.facts.cacheSalt);
-  let at = 0;
-  for (const { ids } of prompts) at += chainBlocks(root, ids, blocksMax, hashes, at);
-  return { hashes, counts };
-}
-
-/** The prompts of an answer `{ prompts: [{ tokens, ids }] }`; undefined when it is no such thing. */
-function promptsOf(answer: AskValue): readonly PromptBlocks[] | undefined {
-  const prompts = answer !== null && typeof answer === "object" && "prompts" in answer ? answer.prompts : undefined;
-  if (!Array.isArray(prompts)) return undefined;
-  const blocks = prompts as readonly Partial<PromptBlocks>[];
-  return blocks.every((prompt) => prompt.ids instanceof Uint32Array) ? (blocks as readonly PromptBlocks[]) : undefined;
 }
