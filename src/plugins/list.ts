@@ -26,6 +26,7 @@ import { randomPicker } from "./pickers/random-picker.ts";
 import { weightedRandomPicker } from "./pickers/weighted-random-picker.ts";
 import { approxPrefixCacheProducer } from "./producers/approx-prefix-cache-producer.ts";
 import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
+import { multiclusterApproxPrefixCacheProducer } from "./producers/multicluster-approx-prefix-cache-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
 import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-profile-handler.ts";
 import { headerProfileHandler } from "./profile-handlers/header-profile-handler.ts";
@@ -40,6 +41,7 @@ import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.
 import { latencyScorer } from "./scorers/latency-scorer.ts";
 import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
 import { loraAffinityScorer } from "./scorers/lora-affinity-scorer.ts";
+import { multiclusterPrefixCacheScorer } from "./scorers/multicluster-prefix-cache-scorer.ts";
 import { noHitLruScorer } from "./scorers/no-hit-lru-scorer.ts";
 import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
 import { queueScorer } from "./scorers/queue-scorer.ts";
@@ -71,6 +73,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   latencyScorer,
   loadAwareScorer,
   loraAffinityScorer,
+  multiclusterPrefixCacheScorer,
   noHitLruScorer,
   prefixCacheScorer,
   queueScorer,
@@ -85,6 +88,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   singleProfileHandler,
   approxPrefixCacheProducer,
   inflightLoadProducer,
+  multiclusterApproxPrefixCacheProducer,
   sessionIdProducer,
   tokenProducer,
   concurrencyDetector,

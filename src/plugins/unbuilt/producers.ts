@@ -2,7 +2,6 @@ import { z } from "zod";
 import { inflightLoadKey, latencyPredictionKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
 import { int, producerName, textOr, wordOrFirst } from "../params.ts";
-import { approxPrefixCacheProducer } from "../producers/approx-prefix-cache-producer.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
 import { encoderCacheKey, MM_EMBEDDINGS_CACHE_PRODUCER } from "./data-kinds.ts";
@@ -11,13 +10,6 @@ import { defineUnbuilt } from "./define-unbuilt.ts";
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const CACHE_MIB = 4096;
 const FIVE_MINUTES_NS = 300_000_000_000;
-
-// 6.1: as its single-cluster twin.
-const multiclusterApprox = defineUnbuilt({
-  ...approxPrefixCacheProducer,
-  type: "multicluster-approx-prefix-cache-producer",
-  stability: "alpha",
-});
 
 /** -1 for no limit, or a number from 1. */
 const limit = int.refine((value) => value === -1 || value >= 1, "-1, or 1 or more");
@@ -100,4 +92,4 @@ const predictedLatency = defineUnbuilt({
   }),
 });
 
-export const UNBUILT_PRODUCERS = [multiclusterApprox, burst, mmEmbeddingsCache, p2pSource, predictedLatency];
+export const UNBUILT_PRODUCERS = [burst, mmEmbeddingsCache, p2pSource, predictedLatency];
