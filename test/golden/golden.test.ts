@@ -7,8 +7,24 @@ import { compareAnswers } from "./compare.ts";
 import { play } from "./player.ts";
 import unbuilt from "./unbuilt.json" with { type: "json" };
 
-const FAMILIES = ["default", "protocol", "subset", "prefix", "inflight", "lora", "session"];
-const UNBUILT: { readonly types: readonly string[]; readonly paths: readonly string[] } = unbuilt;
+const FAMILIES = [
+  "default",
+  "protocol",
+  "subset",
+  "prefix",
+  "inflight",
+  "lora",
+  "session",
+  "filters",
+  "scorers",
+  "saturation",
+];
+const UNBUILT: {
+  readonly types: readonly string[];
+  readonly paths: readonly string[];
+  /** Ids of cases, with what each needs. */
+  readonly cases: Readonly<Record<string, string>>;
+} = unbuilt;
 const REWRITES: readonly RewriteMode[] = ["stock", "splice"];
 
 /** What a case needs that is not built yet; undefined when it can be played. */
@@ -17,6 +33,7 @@ function missingFor(testCase: Case): string | undefined {
     .flatMap((s) => s.message?.request_headers?.headers ?? [])
     .filter(([key]) => key === ":path");
   return (
+    UNBUILT.cases[testCase.id] ??
     UNBUILT.types.find((type) => new RegExp(`type: *"?${type}\\b`).test(testCase.config)) ??
     UNBUILT.paths.find((path) => paths.some(([, value]) => value === path))
   );
@@ -101,6 +118,6 @@ describe.each(FAMILIES)("recorded answers, family %s", (family) => {
       if (differences.length > 0) differing.push({ id: recording.case.id, differences });
     }
     expect(differing).toEqual([]);
-    expect(playable.length).toBeGreaterThan(30);
+    expect(playable.length).toBeGreaterThan(recordings.length / 2);
   });
 });
