@@ -1,4 +1,5 @@
 import { dataKey } from "./data-key.ts";
+import { disaggFlatKeys } from "./disagg-flat-keys.ts";
 import { discoveryEndpoints } from "./discovery-endpoints.ts";
 import { inlineSaturationDetector } from "./inline-saturation-detector.ts";
 import type { OldForm } from "./old-form.ts";
@@ -25,6 +26,7 @@ export const OLD_FORMS: readonly OldForm[] = [
   preciseParameters,
   prefixIndexParameters,
   pdThreshold,
+  disaggFlatKeys,
   strayBlockSize,
   predictedLatencyScorer,
   tokensInFlightPenalty,
