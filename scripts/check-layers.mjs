@@ -28,7 +28,7 @@ const LAYERS = {
   cli: { pure: false, may: "any" },
 };
 /** Packages that do no IO and keep no time of their own. */
-const PURE_PACKAGES = new Set(["zod", "yaml", "lru-cache"]);
+const PURE_PACKAGES = new Set(["zod", "yaml", "lru-cache", "@marcbachmann/cel-js"]);
 /** What pure code may not name: they are ways to time, chance, IO or another thread. */
 const FORBIDDEN_GLOBALS = new Set([
   "Date",

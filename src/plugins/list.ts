@@ -33,6 +33,7 @@ import { headerProfileHandler } from "./profile-handlers/header-profile-handler.
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { agentIdentity } from "./request-control/agent-identity.ts";
 import { destinationEndpointServedVerifier } from "./request-control/destination-endpoint-served-verifier.ts";
+import { requestAttributeReporter } from "./request-control/request-attribute-reporter.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
 import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
@@ -97,6 +98,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   probabilisticAdmitter,
   agentIdentity,
   destinationEndpointServedVerifier,
+  requestAttributeReporter,
   metricsDataSource,
   coreMetricsExtractor,
   topologyExtractor,

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { headerName, textOr } from "../params.ts";
-import { celText } from "./cel-text.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const headerSelector = z.strictObject({
@@ -42,29 +41,4 @@ const rolloutScreener = defineUnbuilt({
   headerNames: ({ headerSelectors }) => headerSelectors.map(({ headerName: name }) => name),
 });
 
-const attribute = z.strictObject({
-  key: z
-    .strictObject({
-      namespace: textOr("envoy.lb").describe("Namespace of the dynamic metadata."),
-      name: z.string().min(1, "the name of the value").describe("Name of the value."),
-    })
-    .describe("Where Envoy finds the value."),
-  expression: celText
-    .refine((text) => text.trim() !== "", "a CEL expression")
-    .describe("CEL over `usage`: a whole number."),
-  condition: celText.default("").describe("CEL over `usage`: whether the value is told."),
-});
-
-// 9.4
-const attributeReporter = defineUnbuilt({
-  type: "request-attribute-reporter",
-  points: ["requestControl"],
-  params: z.strictObject({
-    attributes: z
-      .array(attribute)
-      .refine((attributes) => attributes.length === 1, "exactly one attribute")
-      .describe("What is told to Envoy when a response ends."),
-  }),
-});
-
-export const UNBUILT_REQUEST_CONTROL = [rolloutScreener, attributeReporter];
+export const UNBUILT_REQUEST_CONTROL = [rolloutScreener];
