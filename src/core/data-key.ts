@@ -86,3 +86,13 @@ export interface PeerEndpoint {
   readonly generation: number;
 }
 export const PEER_ENDPOINT: DataKey<PeerEndpoint> = dataKey("peer-endpoint", "disagg-profile-handler");
+
+/** How much of a request's media each candidate is thought to have encoded; an item has size 1. */
+export interface EncoderCacheMatch {
+  /** Matched size by row of the candidate table. */
+  readonly matchedSize: Int32Array;
+  /** Size of all different media of the request. */
+  readonly totalSize: number;
+}
+export const encoderCacheKey = (producer: string): DataKey<EncoderCacheMatch> =>
+  dataKey("MultiModalEncoderCacheMatchInfo", producer);

@@ -26,6 +26,7 @@ import { randomPicker } from "./pickers/random-picker.ts";
 import { weightedRandomPicker } from "./pickers/weighted-random-picker.ts";
 import { approxPrefixCacheProducer } from "./producers/approx-prefix-cache-producer.ts";
 import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
+import { mmEmbeddingsCacheProducer } from "./producers/mm-embeddings-cache-producer.ts";
 import { multiclusterApproxPrefixCacheProducer } from "./producers/multicluster-approx-prefix-cache-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
 import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-profile-handler.ts";
@@ -42,6 +43,7 @@ import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.
 import { latencyScorer } from "./scorers/latency-scorer.ts";
 import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
 import { loraAffinityScorer } from "./scorers/lora-affinity-scorer.ts";
+import { mmEmbeddingsCacheScorer } from "./scorers/mm-embeddings-cache-scorer.ts";
 import { multiclusterPrefixCacheScorer } from "./scorers/multicluster-prefix-cache-scorer.ts";
 import { noHitLruScorer } from "./scorers/no-hit-lru-scorer.ts";
 import { prefixCacheScorer } from "./scorers/prefix-cache-scorer.ts";
@@ -74,6 +76,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   latencyScorer,
   loadAwareScorer,
   loraAffinityScorer,
+  mmEmbeddingsCacheScorer,
   multiclusterPrefixCacheScorer,
   noHitLruScorer,
   prefixCacheScorer,
@@ -89,6 +92,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   singleProfileHandler,
   approxPrefixCacheProducer,
   inflightLoadProducer,
+  mmEmbeddingsCacheProducer,
   multiclusterApproxPrefixCacheProducer,
   sessionIdProducer,
   tokenProducer,

@@ -3,10 +3,7 @@ import { dataKey } from "../../core/data-key.ts";
 
 /** Keys of data that no built plugin gives or takes yet; their values get a type when one does (`spec/plugins.md` 11). */
 
-export const MM_EMBEDDINGS_CACHE_PRODUCER = "mm-embeddings-cache-producer";
 
-export const encoderCacheKey = (producer: string): DataKey<unknown> =>
-  dataKey("MultiModalEncoderCacheMatchInfo", producer);
 
 /** An attribute of an endpoint, or of a request, that a config names. */
 export const attributeKey = (attribute: string, producer: string): DataKey<unknown> => dataKey(attribute, producer);

@@ -1,14 +1,19 @@
 import { z } from "zod";
-import { inflightLoadKey, latencyPredictionKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import {
+  encoderCacheKey,
+  inflightLoadKey,
+  latencyPredictionKey,
+  prefixMatchKey,
+  tokenizedPromptKey,
+} from "../../core/data-key.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
 import { int, producerName, textOr, wordOrFirst } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
+import { MM_EMBEDDINGS_CACHE_PRODUCER } from "../producers/mm-embeddings-cache-producer.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
-import { encoderCacheKey, MM_EMBEDDINGS_CACHE_PRODUCER } from "./data-kinds.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
-const CACHE_MIB = 4096;
 const FIVE_MINUTES_NS = 300_000_000_000;
 
 /** -1 for no limit, or a number from 1. */
@@ -36,19 +41,6 @@ const burst = defineUnbuilt({
   stability: "alpha",
   params: burstParams,
   data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [prefixMatchKey(name)] }),
-});
-
-// 6.7
-const mmEmbeddingsCache = defineUnbuilt({
-  type: MM_EMBEDDINGS_CACHE_PRODUCER,
-  points: ["producer", "extractor", "requestControl"],
-  params: z.strictObject({
-    cacheSizeInMBPerServer: int
-      .default(CACHE_MIB)
-      .transform((size) => (size > 0 ? size : CACHE_MIB))
-      .describe("MiB of an endpoint's cache of embeddings; 0 and below mean the default."),
-  }),
-  data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [encoderCacheKey(name)] }),
 });
 
 // 6.9
@@ -92,4 +84,4 @@ const predictedLatency = defineUnbuilt({
   }),
 });
 
-export const UNBUILT_PRODUCERS = [burst, mmEmbeddingsCache, p2pSource, predictedLatency];
+export const UNBUILT_PRODUCERS = [burst, p2pSource, predictedLatency];
