@@ -6,9 +6,21 @@ import type { PodSettings } from "./pod-options.ts";
 import type { PodRequest } from "./pod-request.ts";
 import type { RequestStats } from "./request-stats.ts";
 
+/** Told of requests whose KV moves between pods. */
+export interface KvHooks {
+  /** A peer has computed the prompt; `EngineHost.kvFetched` is to be called once that is here, and not before this returns. */
+  fetch(request: PodRequest, cachedTokens: number): void;
+  /** A request that holds its blocks has finished. */
+  finished(request: PodRequest): void;
+  /** A request's client went away. */
+  aborted(request: PodRequest): void;
+}
+
 /** Runs one engine in real time: a timer wakes it when its next step ends, and requests get what came out. */
 export class EngineHost {
   readonly clock: ModelClock;
+  /** Set when the pod transfers KV. */
+  kv: KvHooks | undefined;
   readonly #engine: Engine<PodRequest>;
   readonly #sink: EngineSink<PodRequest>;
   readonly #open = new Set<PodRequest>();
@@ -47,10 +59,34 @@ export class EngineHost {
 
   /** Drops a request that has not finished; does nothing for another. */
   abort(request: PodRequest): void {
-    if (!this.#open.delete(request)) return;
-    this.#engine.cancel(request.id);
-    request.state = "aborted";
+    if (!this.#drop(request)) return;
     this.#stats.aborted(request, this.clock.nowUs());
+  }
+
+  /** Ends a request that can't be served after all; does nothing for one that has ended. */
+  fail(request: PodRequest, message: string): void {
+    if (!this.#drop(request)) return;
+    this.#stats.ended.error++;
+    request.onFailed(message);
+  }
+
+  /** `tokens` prompt tokens came from a peer. Returns how many of them count, 0 when the request has ended. */
+  kvFetched(request: PodRequest, tokens: number): number {
+    const nowUs = this.#catchUp();
+    const counted = this.#engine.kvFetched(nowUs, request.id, tokens) ?? 0;
+    request.fetchedTokens = counted;
+    this.#advance(nowUs);
+    return counted;
+  }
+
+  /** Numbers of the blocks that a finished request holds, empty when it holds none. */
+  heldBlocks(requestId: string): readonly number[] {
+    return [...(this.#engine.heldBlocks(requestId) ?? [])];
+  }
+
+  /** Gives held blocks back. */
+  releaseHeld(request: PodRequest): void {
+    this.#engine.releaseHeld(this.clock.nowUs(), request.id);
     this.#arm();
   }
 
@@ -69,6 +105,17 @@ export class EngineHost {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+  }
+
+  /** False when it had ended already. */
+  #drop(request: PodRequest): boolean {
+    this.#catchUp();
+    if (!this.#open.delete(request)) return false;
+    this.#engine.cancel(request.id);
+    this.kv?.aborted(request);
+    request.state = "aborted";
+    this.#arm();
+    return true;
   }
 
   #catchUp(): number {
@@ -122,6 +169,11 @@ export class EngineHost {
         request.state = "finished";
         this.#open.delete(request);
         this.#stats.finished(request);
+        if (request.holdsBlocks) this.kv?.finished(request);
+      },
+      fetchKv: (request, _, cachedTokens) => {
+        request.cachedTokens = cachedTokens;
+        this.kv?.fetch(request, cachedTokens);
       },
       stepped: (_start, _end, prefillTokens, decodeTokens) => this.#stats.stepped(prefillTokens + decodeTokens),
     };

@@ -20,7 +20,7 @@ export function makePodRequest(
   id: string,
   asked: GenerationParams,
   settings: PodSettings,
-  onProgress: () => void,
+  callbacks: Pick<PodRequest, "onProgress" | "onFailed">,
 ): PodRequest {
   const prompt = promptTokens(asked.prompt);
   const params = { ...asked, tokensMax: outputTokensMax(asked, prompt.length, settings) };
@@ -41,6 +41,8 @@ export function makePodRequest(
     outputTokens: output.tokens.length,
     hashLo: lo,
     hashHi: hi,
+    fetchesPrompt: settings.kvTransfer !== undefined && params.kvTransfer.from !== undefined,
+    holdsBlocks: settings.kvTransfer !== undefined && params.kvTransfer.holds,
     params,
     tokens,
     output,
@@ -48,13 +50,15 @@ export function makePodRequest(
     state: "waiting",
     emittedTokens: 0,
     cachedTokens: 0,
+    fetchedTokens: 0,
+    heldParams: null,
     preemptions: 0,
     scheduledUs: 0,
     firstTokenUs: 0,
     lastTokenUs: 0,
     receivedWallMs: 0,
     firstTokenWallMs: 0,
-    onProgress,
+    ...callbacks,
   };
 }
 

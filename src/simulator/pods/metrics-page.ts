@@ -1,4 +1,5 @@
 import type { EngineSignals } from "../engine/engine-types.ts";
+import { kvMetrics, type KvStats } from "./kv-stats.ts";
 import { MetricsText, type Series } from "./metrics-text.ts";
 import type { PodSettings } from "./pod-options.ts";
 import type { RequestStats } from "./request-stats.ts";
@@ -9,6 +10,8 @@ export interface MetricsState {
   readonly signals: EngineSignals;
   readonly stats: RequestStats;
   readonly startedSeconds: number;
+  /** Left out for a pod that does not transfer KV. */
+  readonly kv: KvStats | undefined;
   /** Combinations of running and waiting adapters that were seen, and when last. */
   readonly loraStates: ReadonlyMap<
     string,
@@ -28,7 +31,8 @@ export function metricsPage(state: MetricsState): string {
   writeState(text, state);
   writeTokens(text, state);
   writeHistograms(text, state.stats);
-  return text.text() + cacheInfo(settings) + loraInfo(state) + http(state);
+  const kv = state.kv ? kvMetrics(state.kv, settings.modelName, startedSeconds) : "";
+  return text.text() + cacheInfo(settings) + loraInfo(state) + kv + http(state);
 }
 
 export const METRICS_CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8";
@@ -39,8 +43,8 @@ function writeState(text: MetricsText, { settings, signals }: MetricsState): voi
   text.gauge(
     "vllm:num_requests_waiting_by_reason",
     "Requests in the queue by what they wait for.",
-    [{ reason: "capacity" }, signals.waitingRequests],
-    [{ reason: "deferred" }, 0],
+    [{ reason: "capacity" }, signals.waitingRequests - signals.fetchingRequests],
+    [{ reason: "deferred" }, signals.fetchingRequests],
   );
   text.gauge(
     "vllm:engine_sleep_state",
@@ -52,15 +56,21 @@ function writeState(text: MetricsText, { settings, signals }: MetricsState): voi
   text.gauge(settings.kvUsageMetric, "Share of KV blocks in use by requests, 0 to 1.", [{}, signals.kvUsage]);
 }
 
-function writeTokens(text: MetricsText, { signals, stats }: MetricsState): void {
-  const cached = signals.cachedPromptTokens;
+function writeTokens(text: MetricsText, { signals, stats, kv }: MetricsState): void {
+  const { cachedPromptTokens: cached, fetchedPromptTokens: fetched } = signals;
   text.counter("vllm:prefix_cache_queries", "Prompt tokens looked up in the prefix cache.", [
     {},
     signals.prefixQueriesTokens,
   ]);
   text.counter("vllm:prefix_cache_hits", "Prompt tokens found in the prefix cache.", [{}, signals.prefixHitsTokens]);
-  text.counter("vllm:external_prefix_cache_queries", "Prompt tokens looked up in an external cache: none.", [{}, 0]);
-  text.counter("vllm:external_prefix_cache_hits", "Prompt tokens found in an external cache: none.", [{}, 0]);
+  text.counter("vllm:external_prefix_cache_queries", "Prompt tokens asked of other pods.", [
+    {},
+    kv?.queriedTokens ?? 0,
+  ]);
+  text.counter("vllm:external_prefix_cache_hits", "Prompt tokens that came from other pods.", [
+    {},
+    kv?.fetchedTokens ?? 0,
+  ]);
   text.counter("vllm:mm_cache_queries", "Items looked up in the multi-modal cache: none.", [{}, 0]);
   text.counter("vllm:mm_cache_hits", "Items found in the multi-modal cache: none.", [{}, 0]);
   text.counter("vllm:num_preemptions", "Requests thrown out of the batch for want of KV blocks.", [
@@ -74,17 +84,17 @@ function writeTokens(text: MetricsText, { signals, stats }: MetricsState): void 
   text.counter(
     "vllm:prompt_tokens_by_source",
     "Prompt tokens by where they came from.",
-    [{ source: "local_compute" }, signals.promptTokens - cached],
+    [{ source: "local_compute" }, signals.promptTokens - cached - fetched],
     [{ source: "local_cache_hit" }, cached],
-    [{ source: "external_kv_transfer" }, 0],
+    [{ source: "external_kv_transfer" }, fetched],
   );
-  text.counter("vllm:prompt_tokens_cached", "Prompt tokens that came from a cache.", [{}, cached]);
+  text.counter("vllm:prompt_tokens_cached", "Prompt tokens that came from a cache.", [{}, cached + fetched]);
   text.counter(
     "vllm:prompt_tokens_cached_by_source",
     "Prompt tokens that came from a cache, by its tier.",
     ...["device", "host", "p2p", "disk", "external_unspecified"].map((source): Series => [
       { source },
-      source === "device" ? cached : 0,
+      source === "device" ? cached : source === "p2p" ? fetched : 0,
     ]),
   );
   text.counter("vllm:generation_tokens", "Tokens generated.", [{}, signals.generatedTokens]);

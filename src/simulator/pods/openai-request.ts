@@ -1,5 +1,6 @@
 import type { ChatMessage } from "../engine/chat-template.ts";
 import { ApiError, badRequest, invalidField } from "./api-error.ts";
+import { readKvTransferParams, type KvTransferAsk } from "./kv-transfer-params.ts";
 
 /** What a completions or chat request asks for, as far as a simulated pod heeds it. */
 export interface GenerationParams {
@@ -20,6 +21,7 @@ export interface GenerationParams {
   readonly includeUsage: boolean;
   readonly continuousUsage: boolean;
   readonly cacheSalt: string | undefined;
+  readonly kvTransfer: KvTransferAsk;
 }
 
 /** What the pod serves. */
@@ -56,6 +58,7 @@ export function parseGeneration(kind: GenerationParams["kind"], body: string, se
     includeUsage: readBoolean(streamOptions.include_usage, "body.stream_options.include_usage"),
     continuousUsage: readBoolean(streamOptions.continuous_usage_stats, "body.stream_options.continuous_usage_stats"),
     cacheSalt: readSalt(fields.cache_salt),
+    kvTransfer: readKvTransferParams(fields["kv_transfer_params"]),
   };
 }
 

@@ -30,6 +30,8 @@ export interface SimReport {
   /** Arrival to last token. */
   readonly e2e_ms: number;
   readonly cached_tokens: number;
+  /** Came from the pod that computed the prompt. */
+  readonly fetched_tokens: number;
   readonly prompt_tokens: number;
   readonly output_tokens: number;
   readonly preemptions: number;
@@ -101,7 +103,7 @@ export function fullBody(context: AnswerContext): string {
     `"model":${JSON.stringify(request.params.model)},"choices":[${choice}],"service_tier":null,` +
     `"system_fingerprint":"${fingerprint}","usage":${usage},` +
     (chat ? '"prompt_logprobs":null,"prompt_token_ids":null,"prompt_text":null,' : "") +
-    `"kv_transfer_params":null,"ec_transfer_params":null,"metrics":null${report(context)}}`
+    `"kv_transfer_params":${JSON.stringify(request.heldParams)},"ec_transfer_params":null,"metrics":null${report(context)}}`
   );
 }
 
@@ -120,10 +122,12 @@ function runningUsage({ request }: AnswerContext, outputTokens: number): string 
 
 /** vLLM tells newly cached prompt tokens for chat only. */
 function cacheDetails({ request, blockSizeTokens }: AnswerContext): Record<string, number> {
-  const details = { cached_tokens: request.cachedTokens };
+  // What a peer has computed is cached to vLLM; the routing side-car puts the peer's own figure in its place.
+  const cached = request.cachedTokens + request.fetchedTokens;
+  const details = { cached_tokens: cached };
   if (request.params.kind !== "chat") return details;
   const full = request.promptTokens - (request.promptTokens % blockSizeTokens);
-  return { ...details, created_cache_tokens: Math.max(0, full - request.cachedTokens) };
+  return { ...details, created_cache_tokens: Math.max(0, full - cached) };
 }
 
 function report({ request, reportPod }: AnswerContext): string {
@@ -135,6 +139,7 @@ function report({ request, reportPod }: AnswerContext): string {
     queue_ms: ms(request.scheduledUs),
     e2e_ms: ms(request.lastTokenUs),
     cached_tokens: request.cachedTokens,
+    fetched_tokens: request.fetchedTokens,
     prompt_tokens: request.promptTokens,
     output_tokens: request.emittedTokens,
     preemptions: request.preemptions,

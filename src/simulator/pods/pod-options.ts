@@ -1,8 +1,13 @@
 import type { EngineOptions, EngineSink } from "../engine/engine-types.ts";
+import type { KvTransferOptions } from "./kv-transfer-options.ts";
 import type { PodRequest } from "./pod-request.ts";
+import type { SidecarOptions } from "./routing-sidecar.ts";
 
 /** vLLM's name of the KV usage gauge: the one of today, or the one up to vLLM 0.9. */
 type KvUsageMetric = "vllm:kv_cache_usage_perc" | "vllm:gpu_cache_usage_perc";
+
+/** Value of the label `llm-d.ai/role`: what the picker sends to the pod. */
+export type PodRole = "prefill" | "decode" | "encode" | "both";
 
 /** All of one simulated pod but its address. Values that are left out have the defaults of `POD_DEFAULTS`. */
 export interface PodSettings {
@@ -29,6 +34,12 @@ export interface PodSettings {
   readonly connectionsMax: number;
   /** An answer that no one reads holds at most about this much; what comes out meanwhile is sent as one chunk later. */
   readonly unsentBytesMax: number;
+  /** Label only: a pod takes what it gets, whatever its role. */
+  readonly role?: PodRole;
+  /** How KV moves to and from other pods; without it `kv_transfer_params` mean nothing. */
+  readonly kvTransfer?: KvTransferOptions;
+  /** Puts a routing side-car in front of the engine's port. */
+  readonly sidecar?: SidecarOptions;
   /** Told of each KV block stored and removed. */
   readonly blockEvents?: Pick<EngineSink<PodRequest>, "blocksStored" | "blockRemoved" | "blocksCleared">;
 }

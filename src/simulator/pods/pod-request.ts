@@ -14,6 +14,10 @@ export interface PodRequest extends EngineRequest {
   /** Tokens that came out of the engine. */
   emittedTokens: number;
   cachedTokens: number;
+  /** Prompt tokens whose KV came from a peer. */
+  fetchedTokens: number;
+  /** `kv_transfer_params` of the answer, set when its blocks are held for a peer. */
+  heldParams: unknown;
   preemptions: number;
   scheduledUs: number;
   firstTokenUs: number;
@@ -23,4 +27,6 @@ export interface PodRequest extends EngineRequest {
   firstTokenWallMs: number;
   /** Called after tokens came out, once for all that came at the same call of the engine. */
   onProgress(): void;
+  /** Called when it can't be served after all; no more tokens come. */
+  onFailed(message: string): void;
 }

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createBodyWriter, createStreamWriter, sendError } from "./answer-writer.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import { garbageMetrics, hugeMetrics, readFaults, type PodFaults } from "./faults.ts";
+import { KV_READ_PATH, KV_RELEASE_PATH } from "./kv-peer.ts";
+import { kvRead, kvRelease } from "./kv-routes.ts";
 import { wallMs } from "./model-clock.ts";
 import type { PodState } from "./pod-state.ts";
 import { makePodRequest, promptTokens } from "./make-pod-request.ts";
@@ -29,6 +31,8 @@ export const POD_ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>
   "/sim/state": { GET: (pod, _, response) => pod.sendJson(response, describe(pod)) },
   "/sim/faults": { GET: (pod, _, response) => pod.sendJson(response, pod.faults), POST: setFaults },
   "/sim/refuse": { POST: refuse },
+  [KV_READ_PATH]: { POST: kvRead },
+  [KV_RELEASE_PATH]: { POST: kvRelease },
 };
 
 async function generate(
@@ -49,11 +53,15 @@ async function generate(
   const id = pod.nextRequestId();
   const responseId = `${kind === "chat" ? "chatcmpl" : "cmpl"}-${askedId(request) ?? id}`;
   let progress = (): void => {};
-  const podRequest = makePodRequest(id, params, settings, () => progress());
+  const podRequest = makePodRequest(id, params, settings, {
+    onProgress: () => progress(),
+    onFailed: (message) => answerError(pod, response, new ApiError(500, "InternalServerError", message)),
+  });
   podRequest.receivedWallMs = receivedWallMs;
   const refusal = host.refusal(podRequest);
   if (refusal) {
     pod.stats.refused++;
+    pod.kv?.fetcher.refused(podRequest);
     throw new ApiError(503, "ServiceUnavailableError", `Cannot take the request: ${refusal}`);
   }
   const context = answerContext(pod, podRequest, responseId, request);
@@ -64,6 +72,7 @@ async function generate(
     progress = createBodyWriter(response, context, pod.headers, faults);
   }
   response.once("close", () => host.abort(podRequest));
+  pod.kv?.taken(podRequest);
   host.submit(podRequest);
   // As vLLM: the headers of a stream go out before the first token.
   if (params.stream && podRequest.emittedTokens === 0) response.flushHeaders();
@@ -131,6 +140,7 @@ function metrics(pod: PodState, request: IncomingMessage, response: ServerRespon
     startedSeconds: pod.startedSeconds,
     loraStates: pod.lora.states,
     httpRequests: pod.httpRequests,
+    kv: pod.kv?.stats,
   });
   const body =
     faults.metrics === "garbage" ? garbageMetrics() : faults.metrics === "huge" ? hugeMetrics() + page : page;
@@ -154,9 +164,11 @@ async function tokenizeRoute(pod: PodState, request: IncomingMessage, response: 
   });
 }
 
-function describe({ settings, host, faults }: PodState): unknown {
-  const { name, modelName, timeScale, seed } = settings;
-  return { name, modelName, timeScale, seed, modelTimeUs: host.clock.nowUs(), signals: host.signals(), faults };
+function describe({ settings, host, faults, kv }: PodState): unknown {
+  const { name, role, modelName, timeScale, seed } = settings;
+  const modelTimeUs = host.clock.nowUs();
+  const transfers = kv && { engineId: kv.engineId, fetches: kv.stats.fetches, holds: kv.stats.holds };
+  return { name, role, modelName, timeScale, seed, modelTimeUs, signals: host.signals(), kv: transfers, faults };
 }
 
 async function setFaults(pod: PodState, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { EngineHost } from "./engine-host.ts";
 import type { PodFaults } from "./faults.ts";
+import { KvTransfer } from "./kv-transfer.ts";
 import { LoraStates } from "./lora-states.ts";
 import type { PodSettings } from "./pod-options.ts";
 import { RequestStats } from "./request-stats.ts";
@@ -10,6 +11,7 @@ export class PodState {
   readonly settings: PodSettings;
   readonly stats: RequestStats;
   readonly host: EngineHost;
+  readonly kv: KvTransfer | undefined;
   readonly lora = new LoraStates();
   readonly startedSeconds = Date.now() / 1000;
   /** On every answer. */
@@ -24,6 +26,8 @@ export class PodState {
     this.settings = settings;
     this.stats = new RequestStats(settings.engine.modelLenTokensMax);
     this.host = new EngineHost(settings, this.stats);
+    const { kvTransfer, engine } = settings;
+    this.kv = kvTransfer && new KvTransfer(this.host, kvTransfer, engine.blockSizeTokens);
     this.headers = { "x-served-by": settings.name };
   }
 

@@ -1,28 +1,33 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { EngineSignals } from "../engine/engine-types.ts";
 import { ApiError } from "./api-error.ts";
 import type { PodFaults } from "./faults.ts";
-import type { PodSettings } from "./pod-options.ts";
+import { closePort, openPort } from "./http-listener.ts";
+import type { PodRole, PodSettings } from "./pod-options.ts";
 import { answerError, POD_ROUTES } from "./pod-routes.ts";
 import { PodState } from "./pod-state.ts";
+import { RoutingSidecar } from "./routing-sidecar.ts";
 
-/** A simulated vLLM pod: an HTTP server over one engine. */
+/** A simulated vLLM pod: an HTTP server over one engine, perhaps behind a routing side-car. */
 export interface Pod {
   readonly name: string;
+  readonly role: PodRole | undefined;
   readonly host: string;
+  /** Where requests go: the side-car's port when there is one. */
   readonly port: number;
   /** `http://HOST:PORT`. */
   readonly url: string;
+  /** The engine's own port; the same as `port` without a side-car. */
+  readonly enginePort: number;
   /** The engine's state and counters as of now. */
   signals(): EngineSignals;
   /** What it does wrong on purpose; set as a whole, `{}` for nothing. */
   faults: PodFaults;
-  /** Closes the port and every connection: who connects now is refused. */
+  /** Closes its ports and every connection: who connects now is refused. */
   stopListening(): Promise<void>;
-  /** Opens the same port again. */
+  /** Opens the same ports again. */
   listen(): Promise<void>;
-  /** Ends it for good: port, connections, timers. */
+  /** Ends it for good: ports, connections, timers. */
   stop(): Promise<void>;
 }
 
@@ -41,14 +46,33 @@ export async function startPod(settings: PodSettings, host: string, port: number
     (request, response) => void serve(state, request, response),
   );
   server.maxConnections = settings.connectionsMax;
-  await open(server, host, port);
-  const bound = (server.address() as AddressInfo).port;
+  // Behind a side-car the engine's port is its own affair.
+  const enginePort = await openPort(server, host, settings.sidecar ? 0 : port);
+  if (state.kv) state.kv.address = { host, port: enginePort };
+  const sidecar = settings.sidecar && makeSidecar(settings, settings.sidecar, `http://${host}:${enginePort}`);
+  const stopListening = async (): Promise<void> => {
+    await Promise.all([closePort(server), sidecar?.stopListening()]);
+  };
+  const stop = async (): Promise<void> => {
+    clearTimeout(reopening);
+    state.host.stop();
+    await Promise.all([closePort(server), sidecar?.stop(), state.kv?.stop()]);
+  };
   let reopening: NodeJS.Timeout | undefined;
+  let bound = enginePort;
+  if (sidecar) {
+    bound = await sidecar.listen(host, port).catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+  }
   const pod: Pod = {
     name: settings.name,
+    role: settings.role,
     host,
     port: bound,
     url: `http://${host}:${bound}`,
+    enginePort,
     signals: () => state.host.signals(),
     get faults() {
       return state.faults;
@@ -56,13 +80,12 @@ export async function startPod(settings: PodSettings, host: string, port: number
     set faults(faults) {
       state.faults = faults;
     },
-    stopListening: () => close(server),
-    listen: () => open(server, host, bound),
-    stop: () => {
-      clearTimeout(reopening);
-      state.host.stop();
-      return close(server);
+    stopListening,
+    listen: async () => {
+      if (!server.listening) await openPort(server, host, enginePort);
+      await sidecar?.listen(host, bound);
     },
+    stop,
   };
   const reopen = (): void => {
     // Another process may have taken the port meanwhile: try until it is free or the pod is stopped.
@@ -71,11 +94,18 @@ export async function startPod(settings: PodSettings, host: string, port: number
     });
   };
   state.refuseFor = (ms) => {
-    void pod.stopListening();
+    // The answer that this is so comes first, through the side-car too.
+    void (sidecar?.controlsAnswered() ?? Promise.resolve()).then(stopListening);
     reopening = setTimeout(reopen, ms);
   };
   return pod;
 }
+
+const makeSidecar = (
+  { bodyBytesMax, connectionsMax }: PodSettings,
+  options: NonNullable<PodSettings["sidecar"]>,
+  engineUrl: string,
+): RoutingSidecar => new RoutingSidecar({ ...options, engineUrl, bodyBytesMax, connectionsMax });
 
 async function serve(state: PodState, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? "/").split("?", 1)[0];
@@ -105,23 +135,4 @@ function sendDetail(state: PodState, response: ServerResponse, status: number, d
     "content-length": Buffer.byteLength(body),
   });
   response.end(body);
-}
-
-function open(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: Error): void =>
-      reject(new Error(`Cannot open port ${port} on ${host}: ${error.message}`, { cause: error }));
-    server.once("error", failed);
-    server.listen(port, host, () => {
-      server.off("error", failed);
-      resolve();
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -2,13 +2,23 @@ import { writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { ENGINE_PRESETS, findEnginePreset, presetEngineOptions, type EnginePreset } from "../engine/presets.ts";
 import type { EngineOptions } from "../engine/engine-types.ts";
-import { POD_DEFAULTS, type PodSettings } from "./pod-options.ts";
+import { KV_TRANSFER_DEFAULTS, type KvTransferOptions } from "./kv-transfer-options.ts";
+import { POD_DEFAULTS, type PodRole, type PodSettings } from "./pod-options.ts";
 import { startPod, type Pod } from "./pod.ts";
+import { SIDECAR_DEFAULTS, type SidecarOptions } from "./routing-sidecar.ts";
 
-/** A fleet of equal simulated pods. */
-export interface PodsOptions extends Partial<Omit<PodSettings, "name" | "modelName" | "engine">> {
-  /** Default 1. */
+type OfOnePod = "name" | "modelName" | "engine" | "role" | "kvTransfer" | "sidecar";
+
+/** A fleet of simulated pods, equal but for their roles. */
+export interface PodsOptions extends Partial<Omit<PodSettings, OfOnePod>> {
+  /** Pods without a role. Default 1, or none when there are pods with roles. */
   readonly count?: number;
+  /** Pods of each role. Those transfer KV; a routing side-car stands before those that decode. */
+  readonly roles?: Partial<Readonly<Record<PodRole, number>>>;
+  /** What differs from `KV_TRANSFER_DEFAULTS`. */
+  readonly kvTransfer?: Partial<KvTransferOptions>;
+  /** What differs from `SIDECAR_DEFAULTS`. */
+  readonly sidecar?: Partial<SidecarOptions>;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** The first pod's port, the others follow; 0 (the default) gives each a free one. */
@@ -20,7 +30,7 @@ export interface PodsOptions extends Partial<Omit<PodSettings, "name" | "modelNa
   readonly servedModelName?: string;
   /** Default 16. */
   readonly blockSizeTokens?: number;
-  /** Pods are named `PREFIX-0`, `PREFIX-1` ...; default "pod". */
+  /** Pods are named `PREFIX-0`, `PREFIX-1` ..., or `PREFIX-ROLE-0` ...; default "pod". */
   readonly namePrefix?: string;
   /** What differs from the preset. */
   readonly engine?: Partial<EngineOptions>;
@@ -36,15 +46,14 @@ export const GPU_DEFAULT = "L4";
 
 /** Starts all pods, or none: when one can't start the others are stopped again. */
 export async function startPods(options: PodsOptions = {}): Promise<PodFleet> {
-  const { count = 1, host = "127.0.0.1", basePort = 0, namePrefix = "pod" } = options;
+  const { host = "127.0.0.1", basePort = 0 } = options;
   const pods: Pod[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(pods.map((pod) => pod.stop()));
   };
   try {
-    for (let i = 0; i < count; i++) {
-      const settings = podSettings(options, `${namePrefix}-${i}`);
-      pods.push(await startPod(settings, host, basePort === 0 ? 0 : basePort + i));
+    for (const [i, { name, role }] of fleetPods(options).entries()) {
+      pods.push(await startPod(podSettings(options, name, role), host, basePort === 0 ? 0 : basePort + i));
     }
   } catch (error) {
     await stop();
@@ -53,21 +62,47 @@ export async function startPods(options: PodsOptions = {}): Promise<PodFleet> {
   return { pods, stop };
 }
 
+const ROLES: readonly PodRole[] = ["encode", "prefill", "decode", "both"];
+
+/** Names and roles of a fleet's pods, those without a role first. */
+export function fleetPods({ count, roles = {}, namePrefix = "pod" }: PodsOptions): readonly FleetPod[] {
+  const withRoles = ROLES.flatMap((role) =>
+    Array.from({ length: roles[role] ?? 0 }, (_, i): FleetPod => ({ name: `${namePrefix}-${role}-${i}`, role })),
+  );
+  const plain = Array.from({ length: count ?? (withRoles.length > 0 ? 0 : 1) }, (_, i): FleetPod => {
+    return { name: `${namePrefix}-${i}`, role: undefined };
+  });
+  return [...plain, ...withRoles];
+}
+
+interface FleetPod {
+  readonly name: string;
+  readonly role: PodRole | undefined;
+}
+
 /** Settings of one pod. Throws RangeError when there is no preset for the model and GPU. */
-export function podSettings(options: PodsOptions, name: string): PodSettings {
-  const { model = MODEL_DEFAULT, gpu = GPU_DEFAULT, blockSizeTokens = 16 } = options;
+export function podSettings(options: PodsOptions, name: string, role?: PodRole): PodSettings {
+  const { model = MODEL_DEFAULT, gpu = GPU_DEFAULT, blockSizeTokens = 16, kvTransfer, sidecar, ...others } = options;
   const preset = findEnginePreset(model, gpu);
   if (!preset) {
     const known = ENGINE_PRESETS.map((p) => `${p.model} on ${p.gpu}`).join(", ");
     throw new RangeError(`Cannot find a preset for ${model} on ${gpu}: known are ${known}`);
   }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as PodsOptions;
+  const given = Object.fromEntries(
+    Object.entries(others).filter(([, value]) => value !== undefined),
+  ) as Partial<PodSettings>;
+  const ofRole = role && {
+    role,
+    kvTransfer: { ...KV_TRANSFER_DEFAULTS, bytesPerToken: preset.kvBytesPerToken, ...kvTransfer },
+  };
   return {
     ...POD_DEFAULTS,
     ...given,
     name,
     modelName: options.servedModelName ?? preset.model,
     engine: engineOptions(preset, blockSizeTokens, options.engine ?? {}),
+    ...ofRole,
+    ...(role === "decode" || role === "both" ? { sidecar: { ...SIDECAR_DEFAULTS, ...sidecar } } : {}),
   };
 }
 
@@ -81,11 +116,19 @@ function engineOptions(preset: EnginePreset, blockSizeTokens: number, given: Par
   };
 }
 
+/** Label by which the picker knows what a pod is for. */
+const ROLE_LABEL = "llm-d.ai/role";
+
 /** Writes the pods in the format of file discovery. */
 export async function writeEndpointsFile(
   path: string,
-  pods: readonly Pick<Pod, "name" | "host" | "port">[],
+  pods: readonly (Pick<Pod, "name" | "host" | "port"> & Partial<Pick<Pod, "role">>)[],
 ): Promise<void> {
-  const endpoints = pods.map((pod) => ({ name: pod.name, address: pod.host, port: String(pod.port) }));
+  const endpoints = pods.map(({ name, host, port, role }) => ({
+    name,
+    address: host,
+    port: String(port),
+    ...(role === undefined ? {} : { labels: { [ROLE_LABEL]: role } }),
+  }));
   await writeFile(path, stringify({ endpoints }));
 }
