@@ -12,9 +12,13 @@ export const REQUEST_BLOCKS_MAX = 1_048_576;
 export function blockIds(
   prompts: readonly PromptTokens[],
   blockSizesTokens: readonly number[],
-): { inputTokens: number; blocks: BlockedPrompts[] } {
+): { inputTokens: number; promptBytes: number; blocks: BlockedPrompts[] } {
   let inputTokens = 0;
-  for (const { bytes } of prompts) inputTokens += bytes.length / 4;
+  let promptBytes = 0;
+  for (const { bytes, paddingBytes = 0 } of prompts) {
+    inputTokens += bytes.length / 4;
+    promptBytes += bytes.length - paddingBytes;
+  }
   const blocks = blockSizesTokens.map((blockSizeTokens) => {
     let left = REQUEST_BLOCKS_MAX;
     const cut = prompts.map(({ bytes }): PromptBlocks => {
@@ -24,7 +28,7 @@ export function blockIds(
     });
     return { blockSizeTokens, prompts: cut };
   });
-  return { inputTokens, blocks };
+  return { inputTokens, promptBytes, blocks };
 }
 
 function idsOf(bytes: Uint8Array, blockBytes: number, count: number): Uint32Array {

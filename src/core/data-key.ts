@@ -18,6 +18,9 @@ export const dataKey = <T>(kind: string, producer: string): DataKey<T> => ({
   producer,
 });
 
+/** The producer of prefix matches that is asked where a config names none. */
+export const DEFAULT_PREFIX_PRODUCER = "approx-prefix-cache-producer";
+
 /** How much of a request's prompt each candidate is thought to hold. */
 export interface PrefixMatch {
   /** Matched blocks by row of the candidate table, summed over the request's prompts. */

@@ -8,6 +8,8 @@ import type { MediaSettings, PromptMedia } from "./media.ts";
 /** One prompt as the estimate tokeniser sees it: little-endian uint32 tokens, so the length is a multiple of 4. */
 export interface PromptTokens {
   readonly bytes: Uint8Array;
+  /** Zeros at its end that fill up the last token; absent when there are none. */
+  readonly paddingBytes?: number;
   /** Its pictures, sounds and films in order, at most `REQUEST_MEDIA_MAX`; absent when it has none. */
   readonly media?: readonly PromptMedia[];
 }

@@ -147,6 +147,16 @@ export interface PluginInstance {
   blockSizesTokens?(): readonly number[];
   /** Gauges for the metrics page, by name. */
   gauges?(): Readonly<Record<string, number>>;
+  /** Counters for the metrics page; they never fall. */
+  counters?(): readonly CounterRow[];
+}
+
+/** A plugin's count of events under one set of labels. */
+export interface CounterRow {
+  /** Name of its family (`plugins/counters.ts`). */
+  readonly counter: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
 }
 
 /** What a plugin is given when it is made. */

@@ -48,6 +48,11 @@ export const FILTERED_OUT: Rejection = {
   message: "no endpoints available for the given request",
   droppedReason: "rejected-saturated",
 };
+/** In the stock's words; it speaks of decode workers whatever the profiles are. */
+export const NOT_CACHED: Rejection = {
+  code: "PreconditionFailed",
+  message: "no decode worker has the requested KV cache",
+};
 export const NO_PODS: Rejection = { code: "Internal", message: "no pods available in datastore" };
 export const NO_MODEL: Rejection = { code: "BadRequest", message: "model not found in request body" };
 export const SHEDDABLE_DROPPED: Rejection = {

@@ -41,6 +41,8 @@ export interface RequestFacts {
   readonly bodyBytes: number;
   /** Tokens over all prompts by the estimate; -1 when the prompt was not tokenised. */
   readonly inputTokens: number;
+  /** Bytes of these prompts without what fills up their last tokens; absent = 4 a token. */
+  readonly promptBytes?: number;
   /** Block ids for each block size that the driver foresaw. Empty when not tokenised, and once an endpoint is picked. */
   readonly blocks: readonly BlockedPrompts[];
   /** Pictures, sounds and films of all prompts (`REQUEST_MEDIA_MAX`); absent like `blocks`, and when there are none. */

@@ -1,5 +1,6 @@
 import type { Admission } from "./admission.ts";
 import { CandidateTable } from "./candidates.ts";
+import { holdsPrefix, isConditional, PREFER_HEADER } from "./conditional-decode.ts";
 import { aliased, FAIRNESS_HEADERS, MODEL_REWRITE_HEADERS, OBJECTIVE_HEADERS } from "./control-headers.ts";
 import type { DecisionRecord } from "./decision-record.ts";
 import type { Picked, Rejected } from "./decision.ts";
@@ -9,7 +10,7 @@ import type { Env, Micros } from "./env.ts";
 import type { AskValue } from "./events.ts";
 import type { AskDraft, PluginInstance, PrimaryResult, ProfileResult, ReservedTarget } from "./plugin.ts";
 import type { Rejection } from "./rejection.ts";
-import { NO_CANDIDATES, NO_MODEL, NO_PODS, SCREENED_OUT } from "./rejection.ts";
+import { NO_CANDIDATES, NO_MODEL, NO_PODS, NOT_CACHED, SCREENED_OUT } from "./rejection.ts";
 import type { RequestState } from "./request-state.ts";
 import { schedule } from "./scheduler.ts";
 import { subsetSlots } from "./subset.ts";
@@ -220,6 +221,9 @@ function pick(request: RequestState, context: RunContext): Picked | Rejected {
       code: "ResourceExhausted",
       message: "failed to find target endpoint: primary profile picked none",
     });
+  }
+  if (isConditional(request.header(PREFER_HEADER)) && !holdsPrefix(request, result.rows[0])) {
+    return rejected(NOT_CACHED);
   }
   const picks = allPicks(request, results, primary);
   request.targets = picks.filter(({ profile }, i) => i === 0 || profile !== picks[i - 1].profile);

@@ -31,6 +31,12 @@ export const definePicker = <P>(spec: Spec<P, Having<"pick">>): PluginDefinition
 export const defineProfileHandler = <P>(spec: Spec<P, Having<"nextProfiles" | "finish">>): PluginDefinition =>
   definePlugin(["profileHandler"], spec);
 
+/** What a profile handler asks whether a stage runs in a pod of its own. */
+export type Decider = Having<"decide">;
+
+/** Decides whether a stage runs in a pod of its own. */
+export const defineDecider = <P>(spec: Spec<P, Decider>): PluginDefinition => definePlugin(["decider"], spec);
+
 /** Gives data to other plugins before scheduling. */
 export const defineProducer = <P>(spec: Spec<P, Having<"produce">>): PluginDefinition =>
   definePlugin(["producer"], spec);

@@ -194,7 +194,11 @@ describe("data", () => {
       {},
       ["PrefixCacheMatchInfo/approx-prefix-cache-producer", "TokenizedPrompt/token-producer"],
     ],
-    ["pd-profile-handler", { prefixMatchInfoProducerName: "p" }, ["PrefixCacheMatchInfo/p"]],
+    [
+      "pd-profile-handler",
+      { prefixMatchInfoProducerName: "p" },
+      ["PrefixCacheMatchInfo/p", "TokenizedPrompt/token-producer"],
+    ],
     ["concurrency-detector", { inFlightLoadProducerName: "l" }, ["InFlightLoad/l"]],
     ["utilization-filter", { conditions: [{ metric: "waiting-queue", maxValue: 1 }] }, []],
     [

@@ -14,6 +14,8 @@ import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filte
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
 import { sloHeadroomTierFilter } from "./filters/slo-headroom-tier-filter.ts";
 import { topologyAffinityFilter } from "./filters/topology-affinity-filter.ts";
+import { alwaysDisaggMultimodalDecider, alwaysDisaggPdDecider } from "./deciders/always-deciders.ts";
+import { prefixBasedPdDecider } from "./deciders/prefix-based-pd-decider.ts";
 import { utilizationFilter } from "./filters/utilization-filter.ts";
 import { concurrencyDetector } from "./flow-control/concurrency-detector.ts";
 import { utilizationDetector } from "./flow-control/utilization-detector.ts";
@@ -39,7 +41,10 @@ import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
 import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
 import { headerLabelAffinityScorer } from "./scorers/header-label-affinity-scorer.ts";
+import { disaggHeadersHandler, prefillHeaderHandler } from "./profile-handlers/disagg-headers-handler.ts";
+import { disaggProfileHandler } from "./profile-handlers/disagg-profile-handler.ts";
 import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.ts";
+import { pdProfileHandler } from "./profile-handlers/pd-profile-handler.ts";
 import { latencyScorer } from "./scorers/latency-scorer.ts";
 import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
 import { loraAffinityScorer } from "./scorers/lora-affinity-scorer.ts";
@@ -101,8 +106,15 @@ export const PLUGINS: readonly PluginDefinition[] = [
   latencySloAdmitter,
   probabilisticAdmitter,
   agentIdentity,
+  disaggHeadersHandler,
+  disaggProfileHandler,
   destinationEndpointServedVerifier,
+  pdProfileHandler,
+  prefillHeaderHandler,
   requestAttributeReporter,
+  alwaysDisaggMultimodalDecider,
+  alwaysDisaggPdDecider,
+  prefixBasedPdDecider,
   metricsDataSource,
   coreMetricsExtractor,
   topologyExtractor,

@@ -25,7 +25,7 @@ export interface ReadingPlan {
 type BlockIds = (
   prompts: readonly PromptTokens[],
   blockSizesTokens: readonly number[],
-) => { readonly inputTokens: number; readonly blocks: readonly BlockedPrompts[] };
+) => { readonly inputTokens: number; readonly promptBytes: number; readonly blocks: readonly BlockedPrompts[] };
 
 export interface ProtocolLimits extends HeaderLimits {
   /** Most bytes of one request body (413 above), and of an answer that is held back (passed on as it comes above). */

@@ -93,7 +93,7 @@ function tokensOf(
   options: ReadingOptions,
   plan: ReadingPlan,
   parsed: ParsedRequest,
-): Pick<ArrivingFacts, "inputTokens" | "blocks" | "media"> {
+): Pick<ArrivingFacts, "inputTokens" | "promptBytes" | "blocks" | "media"> {
   const prompts = plan.tokenizes ? parsed.prompts() : undefined;
   if (!prompts) return { inputTokens: -1, blocks: [] };
   const media = mediaOf(prompts);

@@ -9,6 +9,8 @@ import unbuilt from "./unbuilt.json" with { type: "json" };
 
 const FAMILIES = [
   "default",
+  "disagg",
+  "kserve",
   "protocol",
   "subset",
   "prefix",

@@ -50,11 +50,12 @@ export class ByteSink {
     for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i);
   }
 
-  /** Appends zeros up to a multiple of four bytes. */
-  align(): void {
+  /** Appends zeros up to a multiple of four bytes; returns how many. */
+  align(): number {
     const padding = -this.length & 3;
     this.reserve(padding);
     for (let i = 0; i < padding; i++) this.bytes[this.length++] = 0;
+    return padding;
   }
 
   /** Appends `count` copies of a little-endian uint32. */

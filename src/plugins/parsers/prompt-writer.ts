@@ -85,9 +85,9 @@ export class PromptWriter {
       else if (part.kind === "ascii") sink.ascii(part.text);
       else this.#appendMedia(part.media, mediaContent(tape, part.content), sink);
     }
-    sink.align();
+    const paddingBytes = sink.align();
     const bytes = sink.written();
-    return this.#media ? { bytes, media: this.#media } : { bytes };
+    return { bytes, ...(paddingBytes > 0 && { paddingBytes }), ...(this.#media && { media: this.#media }) };
   }
 
   #add(kind: "text" | "raw" | "json", node: number): void {

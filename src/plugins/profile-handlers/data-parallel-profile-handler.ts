@@ -1,10 +1,8 @@
 import { z } from "zod";
-import { hostPort } from "../../core/endpoints.ts";
 import type { Rejection } from "../../core/rejection.ts";
 import { defineProfileHandler } from "../define.ts";
 import { int } from "../params.ts";
-
-const RANK_HEADER = "x-data-parallel-host-port";
+import { sharedPort } from "./shared-port.ts";
 
 const NOT_ONE_PROFILE: Rejection = {
   code: "Internal",
@@ -41,8 +39,7 @@ plugins:
       const [result] = results;
       if (profiles.length !== 1 || !result) return NOT_ONE_PROFILE;
       if (!result.ok) return result.rejection;
-      request.setHeader(RANK_HEADER, endpoints.target[result.slots[0]]);
-      const targets = result.slots.map((slot) => hostPort(endpoints.description[slot].address, primaryPort));
+      const targets = sharedPort(request, endpoints, result.slots, primaryPort);
       return { primary: 0, targets, hidesScores: true };
     },
   }),

@@ -1,18 +1,11 @@
 import { z } from "zod";
-import type { PluginRequest } from "../../core/plugin.ts";
-import type { Rejection } from "../../core/rejection.ts";
 import { defineProfileHandler } from "../define.ts";
 import { headerName, textOr } from "../params.ts";
+import { noneRan } from "./no-profile.ts";
 
 const params = z.strictObject({
   headerName: headerName.default("epp-profile").describe("Request header that names the profile."),
   defaultProfile: textOr("decode").describe("Profile of requests without the header."),
-});
-
-/** None ran, as the header named none that there is; in the stock's words. */
-const noneRan = ({ facts }: PluginRequest): Rejection => ({
-  code: "ResourceExhausted",
-  message: `failed to find target endpoint: failed to run any scheduler profile for request ${facts.requestId}`,
 });
 
 /**

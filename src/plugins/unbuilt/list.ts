@@ -4,14 +4,11 @@ import { UNBUILT_FLOW_CONTROL } from "./flow-control.ts";
 import { UNBUILT_PARSERS } from "./parsers.ts";
 import { UNBUILT_PRECISE_PREFIX } from "./precise-prefix.ts";
 import { UNBUILT_PRODUCERS } from "./producers.ts";
-import { UNBUILT_PROFILE_HANDLERS } from "./profile-handlers.ts";
 import { UNBUILT_REQUEST_CONTROL } from "./request-control.ts";
 import { UNBUILT_SCORERS } from "./scorers.ts";
 
 /** Every type of the stock EPP that this release knows and does not build yet, by family. The list shrinks to nothing. */
 export const UNBUILT: readonly PluginDefinition[] = [
-  ...UNBUILT_SCORERS,
-  ...UNBUILT_PROFILE_HANDLERS,
   ...UNBUILT_PRODUCERS,
   ...UNBUILT_PRECISE_PREFIX,
   ...UNBUILT_FLOW_CONTROL,

@@ -33,7 +33,7 @@ type OldKey = keyof typeof OLD_KEYS;
 const oldKey = (key: OldKey) => z.string().optional().describe(`Older form of ${OLD_KEYS[key]}.`);
 
 /**
- * Parameters of disagg-profile-handler (5.4): nested, or in the older flat form, never both. What is parsed is nested;
+ * Parameters of disagg-profile-handler: nested, or in the older flat form, never both. What is parsed is nested;
  * `old` lists the flat keys that were given.
  */
 export const disaggParams = z
@@ -90,3 +90,5 @@ export const disaggParams = z
     };
     return { stageOrder: given.stageOrder, profiles, deciders, old };
   });
+
+export type DisaggParams = z.infer<typeof disaggParams>;
