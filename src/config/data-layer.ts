@@ -1,5 +1,7 @@
+import type { DataPayload } from "../core/plugin.ts";
 import type { ConfigDocument } from "./config-document.ts";
 import type { ProblemList } from "./config-error.ts";
+import { placeOf } from "./config-node.ts";
 import type { PluginEntry, PluginTable } from "./plugin-entry.ts";
 import { References } from "./references.ts";
 
@@ -35,7 +37,9 @@ export function readDataLayer(
   const sources = dataLayer.sources.flatMap(({ pluginRef, extractors }, i) => {
     const source = references.find(pluginRef, at("sources", i), "dataSource");
     const found = extractors.flatMap((extractor, j) => {
-      const entry = references.find(extractor.pluginRef, at("sources", i, "extractors", j), "extractor");
+      const path = at("sources", i, "extractors", j);
+      const entry = references.find(extractor.pluginRef, path, "extractor");
+      if (source && entry && !agree(source, entry)) problems.at(placeOf(root, path), path, mismatch(source, entry));
       return entry ? [runnable(entry)] : [];
     });
     return source ? [{ ...runnable(source), extractors: found }] : [];
@@ -48,6 +52,21 @@ export function readDataLayer(
     sources,
   };
 }
+
+/** Whether an extractor reads what the source brings. */
+const agree = ({ definition: { payload } }: PluginEntry, extractor: PluginEntry): boolean =>
+  payload === undefined || extractor.definition.payload === undefined || extractor.definition.payload === payload;
+
+const mismatch = (source: PluginEntry, { name, definition }: PluginEntry): string =>
+  `found "${name}" of type ${definition.type}, which reads ${PAYLOAD_TEXT[definition.payload!]}, ` +
+  `expected an extractor of ${PAYLOAD_TEXT[source.definition.payload!]}, as ${source.name} brings these`;
+
+const PAYLOAD_TEXT: Readonly<Record<DataPayload, string>> = {
+  metrics: "metrics pages",
+  models: "lists of models",
+  endpoints: "events of endpoints",
+  objects: "Kubernetes objects",
+};
 
 const runnable = ({ definition, name, params }: PluginEntry): DataLayerPlugin => ({
   type: definition.type,

@@ -84,15 +84,15 @@ export class Endpoints {
     return column;
   }
 
-  /** The values of an attribute, made on first use. Written by the one plugin that the key names. */
+  /** The values of an attribute, made on first use. Written by the one plugin that the key names, or by its rows. */
   attribute<T>(key: DataKey<T>): AttributeColumn<T> {
-    let column = this.#attributes.get(key.id);
-    if (!column) {
-      column = { values: [] };
-      this.#attributes.set(key.id, column);
-    }
     // A key's id is made with its type (`dataKey`).
-    return column as AttributeColumn<T>;
+    return this.#attribute(key.id) as AttributeColumn<T>;
+  }
+
+  /** An attribute's value by the id of its data key; undefined = never set. */
+  valueOf(id: string, slot: number): unknown {
+    return this.#attributes.get(id)?.values[slot];
   }
 
   /** Takes in a new endpoint. The id must be unknown. Returns its slot, or -1 when the table is full. */
@@ -141,8 +141,18 @@ export class Endpoints {
       this.lora[slot] = { ...row.lora, max };
     }
     if (row.attributes) for (const key in row.attributes) this.column(key).values[slot] = row.attributes[key];
-    this.updatedAtUs[slot] = row.atUs ?? nowUs;
+    if (row.values) for (const id in row.values) this.#attribute(id).values[slot] = row.values[id];
+    if (!row.aside) this.updatedAtUs[slot] = row.atUs ?? nowUs;
     return true;
+  }
+
+  #attribute(id: string): AttributeColumn<unknown> {
+    let column = this.#attributes.get(id);
+    if (!column) {
+      column = { values: [] };
+      this.#attributes.set(id, column);
+    }
+    return column;
   }
 
   #clear(slot: number): void {

@@ -45,6 +45,10 @@ export interface SignalRow {
   readonly lora?: LoraSignal;
   /** Further numbers by attribute key. */
   readonly attributes?: Readonly<Record<string, number>>;
+  /** Attributes that are no numbers, by the id of their data key; the extractor bounds their size. */
+  readonly values?: Readonly<Record<string, AskValue>>;
+  /** True when no page of the model server brought it: the time of the signals stays what it was. */
+  readonly aside?: true;
 }
 
 /** Why a request's stream ended. */

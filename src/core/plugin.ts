@@ -183,6 +183,9 @@ export interface PluginData {
   readonly produces?: readonly DataKey<unknown>[];
 }
 
+/** What a data source brings to its extractors: metrics pages, lists of models, events of endpoints or of Kubernetes objects. */
+export type DataPayload = "metrics" | "models" | "endpoints" | "objects";
+
 export type Stability = "beta" | "alpha" | "deprecated";
 
 /** Where a plugin can take part; tells a config compiler what a type is without making one. */
@@ -245,6 +248,8 @@ export interface PluginDefinition<P = unknown> {
    * The tests load it.
    */
   readonly example?: string;
+  /** Of a data source or an extractor: an extractor takes only what its source brings. Default: anything. */
+  readonly payload?: DataPayload;
   /** Plugins that must be there and are made before it. */
   readonly references?: (params: P) => readonly PluginReference[];
   readonly create: (params: P, context: PluginContext) => PluginInstance;

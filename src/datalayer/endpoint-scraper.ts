@@ -1,5 +1,6 @@
+import { hostPort } from "../core/endpoints.ts";
 import type { EndpointDescription, SignalRow } from "../core/events.ts";
-import type { MetricsExtractor } from "../plugins/data-layer/metrics-extractor.ts";
+import type { Extraction, ExtractionFailure, PageExtractor } from "../plugins/data-layer/page-extractor.ts";
 import { PageBuffer, type PageBuffers } from "./page-buffers.ts";
 import { ScrapeConnection, type ScrapeTarget } from "./scrape-connection.ts";
 
@@ -20,13 +21,14 @@ export interface ScrapeSink {
 export interface EndpointScraperOptions {
   readonly periodMs: number;
   readonly pollTimeoutMs: number;
-  readonly extractors: readonly MetricsExtractor[];
+  readonly extractors: readonly PageExtractor[];
 }
 
 /** Scrapes one endpoint on a ticker of its own. A poll waits for the one before: ticks in between are left out. */
 export class EndpointScraper {
   endpoint: PlacedEndpoint;
 
+  readonly #target: ScrapeTarget;
   readonly #options: EndpointScraperOptions;
   readonly #sink: ScrapeSink;
   readonly #page: PageBuffer;
@@ -44,6 +46,7 @@ export class EndpointScraper {
     sink: ScrapeSink,
   ) {
     this.endpoint = endpoint;
+    this.#target = target;
     this.#options = options;
     this.#sink = sink;
     this.#page = new PageBuffer(buffers);
@@ -88,7 +91,7 @@ export class EndpointScraper {
   #extract(): void {
     const page = this.#page.bytes();
     for (const extractor of this.#options.extractors) {
-      const result = extractor.extract(page, this.endpoint.labels);
+      const result = extracted(extractor, page, this.endpoint);
       if ("failed" in result) {
         this.#failed(result.failed);
         return;
@@ -100,7 +103,20 @@ export class EndpointScraper {
   }
 
   #failed(cause: string): void {
-    const { id, metricsHost } = this.endpoint;
-    this.#sink.onError("poll", this.endpoint, `Cannot scrape ${id} at ${metricsHost}: ${cause}`);
+    const { host, port } = this.#target;
+    this.#sink.onError("poll", this.endpoint, `Cannot scrape ${this.endpoint.id} at ${hostPort(host, port)}: ${cause}`);
+  }
+}
+
+/** What an extractor makes of a page; one that throws costs its own signals, and no other's. */
+function extracted(
+  extractor: PageExtractor,
+  page: Uint8Array,
+  endpoint: PlacedEndpoint,
+): Extraction | ExtractionFailure {
+  try {
+    return extractor.extract(page, endpoint);
+  } catch (error) {
+    return { errors: [`${extractor.type} failed: ${String(error)}`] };
   }
 }

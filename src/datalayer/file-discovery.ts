@@ -24,6 +24,8 @@ export interface FileDiscoveryOptions {
   readonly path: string;
   /** Whether it is read again when it changes. */
   readonly watchFile: boolean;
+  /** Whether its endpoints are clusters (`readEndpointsFile`). Default false. */
+  readonly areClusters?: boolean;
   /** How often a watched file is looked at, besides when the system tells of a change. */
   readonly pollIntervalMs?: number;
   /** A changed file is read when it stayed the same for this long ... */
@@ -56,6 +58,7 @@ export function createFileDiscovery(options: FileDiscoveryOptions, sink: Discove
 class WatchedFile implements FileDiscovery {
   readonly #path: string;
   readonly #watchFile: boolean;
+  readonly #areClusters: boolean;
   readonly #pollIntervalMs: number;
   readonly #settleMs: number;
   readonly #settleMsMax: number;
@@ -72,6 +75,7 @@ class WatchedFile implements FileDiscovery {
   constructor(options: FileDiscoveryOptions, sink: DiscoverySink) {
     this.#path = options.path;
     this.#watchFile = options.watchFile;
+    this.#areClusters = options.areClusters ?? false;
     this.#pollIntervalMs = options.pollIntervalMs ?? 1000;
     this.#settleMs = options.settleMs ?? 50;
     this.#settleMsMax = options.settleMsMax ?? 1000;
@@ -80,7 +84,7 @@ class WatchedFile implements FileDiscovery {
 
   async start(): Promise<void> {
     this.#signature = await signatureOf(this.#path);
-    const file = await readFile(this.#path);
+    const file = await readFile(this.#path, this.#areClusters);
     if (file.errors.length > 0) throw new Error(file.errors.join("\n"));
     this.#apply(file);
     if (!this.#watchFile || this.#stopped.signal.aborted) return;
@@ -143,7 +147,7 @@ class WatchedFile implements FileDiscovery {
       seen = now;
     }
     this.#signature = seen;
-    const file = await readFile(this.#path).catch((error: Error) => ({
+    const file = await readFile(this.#path, this.#areClusters).catch((error: Error) => ({
       fatal: true as const,
       errors: [error.message],
     }));
@@ -185,7 +189,7 @@ async function signatureOf(path: string): Promise<string> {
 }
 
 /** Rejects with what to tell the user. */
-async function readFile(path: string): Promise<EndpointsFile> {
+async function readFile(path: string, areClusters: boolean): Promise<EndpointsFile> {
   let bytes: Uint8Array;
   try {
     bytes = await readBytes(path);
@@ -193,7 +197,7 @@ async function readFile(path: string): Promise<EndpointsFile> {
     throw new Error(`Cannot read the endpoints file ${path}: ${codeOf(error)}`, { cause: error });
   }
   try {
-    return readEndpointsFile(new TextDecoder("utf-8", { fatal: true }).decode(bytes), path);
+    return readEndpointsFile(new TextDecoder("utf-8", { fatal: true }).decode(bytes), path, areClusters);
   } catch (error) {
     throw new Error(`Cannot read the endpoints file ${path}: it is not UTF-8`, { cause: error });
   }

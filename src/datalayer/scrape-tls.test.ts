@@ -31,12 +31,14 @@ describe("TLS of the scraper", () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   it("is none for plain HTTP", async () => {
-    expect(await readScrapeTls({ ...PARAMS, scheme: "http", caCertPath: at("gone") })).toBeUndefined();
+    expect(
+      await readScrapeTls({ ...PARAMS, scheme: "http", caCertPath: at("gone") }, "metrics-data-source"),
+    ).toBeUndefined();
   });
 
   it("reads the files", async () => {
     const files = { caCertPath: at("cert.pem"), clientCertPath: at("cert.pem"), clientKeyPath: at("key.pem") };
-    expect(await readScrapeTls({ ...PARAMS, ...files })).toEqual({
+    expect(await readScrapeTls({ ...PARAMS, ...files }, "metrics-data-source")).toEqual({
       insecureSkipVerify: false,
       ca: pair.cert,
       cert: pair.cert,
@@ -45,7 +47,10 @@ describe("TLS of the scraper", () => {
   });
 
   it("leaves the authorities unread when certificates go unchecked", async () => {
-    const tls = await readScrapeTls({ ...PARAMS, insecureSkipVerify: true, caCertPath: at("gone") });
+    const tls = await readScrapeTls(
+      { ...PARAMS, insecureSkipVerify: true, caCertPath: at("gone") },
+      "metrics-data-source",
+    );
     expect(tls).toEqual({ insecureSkipVerify: true });
   });
 
@@ -59,6 +64,6 @@ describe("TLS of the scraper", () => {
     ],
   ])("rejects %s", async (_, files, error) => {
     const params = { ...PARAMS, ...Object.fromEntries(Object.entries(files).map(([key, name]) => [key, at(name)])) };
-    await expect(readScrapeTls(params)).rejects.toThrow(error);
+    await expect(readScrapeTls(params, "metrics-data-source")).rejects.toThrow(error);
   });
 });

@@ -1,13 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
-import type { MetricsDataSourceParams } from "../plugins/data-layer/metrics-data-source.ts";
+import type { HttpSourceParams } from "../plugins/data-layer/http-source-params.ts";
 import type { ScrapeTls } from "./scrape-connection.ts";
 
 /**
- * TLS of the scraper from the parameters of metrics-data-source: undefined for plain HTTP. As stock, the authorities
+ * TLS of a data source from its parameters: undefined for plain HTTP. As stock, the authorities
  * are not read when certificates go unchecked. Rejects when a file can't be read or holds no certificate or key.
  */
-export async function readScrapeTls(params: MetricsDataSourceParams): Promise<ScrapeTls | undefined> {
+export async function readScrapeTls(
+  params: Omit<HttpSourceParams, "path" | "port" | "interval">,
+  name: string,
+): Promise<ScrapeTls | undefined> {
   const { scheme, insecureSkipVerify, caCertPath, clientCertPath, clientKeyPath } = params;
   if (scheme === "http") return undefined;
   const ca = insecureSkipVerify || caCertPath === "" ? undefined : await readPem("caCertPath", caCertPath);
@@ -19,7 +22,7 @@ export async function readScrapeTls(params: MetricsDataSourceParams): Promise<Sc
     createSecureContext({ ...(ca !== undefined && { ca }), ...client });
   } catch (error) {
     const files = [caCertPath, clientCertPath, clientKeyPath].filter((path) => path !== "").join(", ");
-    throw new Error(`Cannot use the certificates of metrics-data-source (${files}): ${(error as Error).message}`, {
+    throw new Error(`Cannot use the certificates of ${name} (${files}): ${(error as Error).message}`, {
       cause: error,
     });
   }

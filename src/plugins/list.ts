@@ -2,9 +2,20 @@ import type { PluginDefinition } from "../core/plugin.ts";
 import { latencySloAdmitter } from "./admission/latency-slo-admitter.ts";
 import { probabilisticAdmitter } from "./admission/probabilistic-admitter.ts";
 import { coreMetricsExtractor } from "./data-layer/core-metrics-extractor.ts";
+import { dcgmDataSource } from "./data-layer/dcgm-data-source.ts";
+import { dcgmExtractor } from "./data-layer/dcgm-extractor.ts";
+import { endpointNotificationSource } from "./data-layer/endpoint-notification-source.ts";
 import { fileDiscovery } from "./data-layer/file-discovery.ts";
+import { k8sNotificationSource } from "./data-layer/k8s-notification-source.ts";
 import { metricsDataSource } from "./data-layer/metrics-data-source.ts";
+import { modelsDataExtractor } from "./data-layer/models-data-extractor.ts";
+import { modelsDataSource } from "./data-layer/models-data-source.ts";
+import { multiclusterFileDiscovery } from "./data-layer/multicluster-file-discovery.ts";
+import { multiclusterMetricsDataSource } from "./data-layer/multicluster-metrics-data-source.ts";
+import { multiclusterMetricsExtractor } from "./data-layer/multicluster-metrics-extractor.ts";
 import { topologyExtractor } from "./data-layer/topology-extractor.ts";
+import { alwaysDisaggMultimodalDecider, alwaysDisaggPdDecider } from "./deciders/always-deciders.ts";
+import { prefixBasedPdDecider } from "./deciders/prefix-based-pd-decider.ts";
 import { defineParser } from "./define.ts";
 import { byLabelFilter } from "./filters/by-label-filter.ts";
 import { endpointAttributeFilter } from "./filters/endpoint-attribute-filter.ts";
@@ -14,8 +25,6 @@ import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filte
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
 import { sloHeadroomTierFilter } from "./filters/slo-headroom-tier-filter.ts";
 import { topologyAffinityFilter } from "./filters/topology-affinity-filter.ts";
-import { alwaysDisaggMultimodalDecider, alwaysDisaggPdDecider } from "./deciders/always-deciders.ts";
-import { prefixBasedPdDecider } from "./deciders/prefix-based-pd-decider.ts";
 import { utilizationFilter } from "./filters/utilization-filter.ts";
 import { concurrencyDetector } from "./flow-control/concurrency-detector.ts";
 import { utilizationDetector } from "./flow-control/utilization-detector.ts";
@@ -32,7 +41,10 @@ import { mmEmbeddingsCacheProducer } from "./producers/mm-embeddings-cache-produ
 import { multiclusterApproxPrefixCacheProducer } from "./producers/multicluster-approx-prefix-cache-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
 import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-profile-handler.ts";
+import { disaggHeadersHandler, prefillHeaderHandler } from "./profile-handlers/disagg-headers-handler.ts";
+import { disaggProfileHandler } from "./profile-handlers/disagg-profile-handler.ts";
 import { headerProfileHandler } from "./profile-handlers/header-profile-handler.ts";
+import { pdProfileHandler } from "./profile-handlers/pd-profile-handler.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { agentIdentity } from "./request-control/agent-identity.ts";
 import { destinationEndpointServedVerifier } from "./request-control/destination-endpoint-served-verifier.ts";
@@ -41,12 +53,11 @@ import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
 import { endpointAttributeScorer } from "./scorers/endpoint-attribute-scorer.ts";
 import { headerLabelAffinityScorer } from "./scorers/header-label-affinity-scorer.ts";
-import { disaggHeadersHandler, prefillHeaderHandler } from "./profile-handlers/disagg-headers-handler.ts";
-import { disaggProfileHandler } from "./profile-handlers/disagg-profile-handler.ts";
 import { kvCacheUtilizationScorer } from "./scorers/kv-cache-utilization-scorer.ts";
-import { pdProfileHandler } from "./profile-handlers/pd-profile-handler.ts";
 import { latencyScorer } from "./scorers/latency-scorer.ts";
 import { loadAwareScorer } from "./scorers/load-aware-scorer.ts";
+import { multiclusterKvCacheUtilizationScorer } from "./scorers/multicluster-kv-cache-utilization-scorer.ts";
+import { multiclusterQueueScorer } from "./scorers/multicluster-queue-scorer.ts";
 import { loraAffinityScorer } from "./scorers/lora-affinity-scorer.ts";
 import { mmEmbeddingsCacheScorer } from "./scorers/mm-embeddings-cache-scorer.ts";
 import { multiclusterPrefixCacheScorer } from "./scorers/multicluster-prefix-cache-scorer.ts";
@@ -81,6 +92,8 @@ export const PLUGINS: readonly PluginDefinition[] = [
   latencyScorer,
   loadAwareScorer,
   loraAffinityScorer,
+  multiclusterKvCacheUtilizationScorer,
+  multiclusterQueueScorer,
   mmEmbeddingsCacheScorer,
   multiclusterPrefixCacheScorer,
   noHitLruScorer,
@@ -93,8 +106,15 @@ export const PLUGINS: readonly PluginDefinition[] = [
   randomPicker,
   weightedRandomPicker,
   dataParallelProfileHandler,
+  disaggHeadersHandler,
+  disaggProfileHandler,
   headerProfileHandler,
+  pdProfileHandler,
+  prefillHeaderHandler,
   singleProfileHandler,
+  alwaysDisaggMultimodalDecider,
+  alwaysDisaggPdDecider,
+  prefixBasedPdDecider,
   approxPrefixCacheProducer,
   inflightLoadProducer,
   mmEmbeddingsCacheProducer,
@@ -106,19 +126,21 @@ export const PLUGINS: readonly PluginDefinition[] = [
   latencySloAdmitter,
   probabilisticAdmitter,
   agentIdentity,
-  disaggHeadersHandler,
-  disaggProfileHandler,
   destinationEndpointServedVerifier,
-  pdProfileHandler,
-  prefillHeaderHandler,
   requestAttributeReporter,
-  alwaysDisaggMultimodalDecider,
-  alwaysDisaggPdDecider,
-  prefixBasedPdDecider,
+  dcgmDataSource,
+  endpointNotificationSource,
+  k8sNotificationSource,
   metricsDataSource,
+  modelsDataSource,
+  multiclusterMetricsDataSource,
   coreMetricsExtractor,
+  dcgmExtractor,
+  modelsDataExtractor,
+  multiclusterMetricsExtractor,
   topologyExtractor,
   fileDiscovery,
+  multiclusterFileDiscovery,
   defineParser(openaiParser),
   defineParser(anthropicParser),
   defineParser(vllmhttpParser),

@@ -112,7 +112,10 @@ export class CoreDriver {
   scraped(row: SignalRow): void {
     if (!this.core.endpoints.holds(row.slot, row.generation)) return;
     const unread = this.#mailbox.get(row.slot);
-    this.#mailbox.set(row.slot, { ...(unread ? merged(unread, row) : row), atUs: this.#options.nowUs() });
+    const news = row.values ? this.#news(row, unread) : row;
+    if (!news) return;
+    const stamped = { ...news, atUs: this.#options.nowUs() };
+    this.#mailbox.set(row.slot, unread ? merged(unread, stamped) : stamped);
   }
 
   /** Empties the mailbox into the core; for readers of signals outside a step. */
@@ -160,6 +163,15 @@ export class CoreDriver {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** The row without values that are known: these seldom change, and each would be in each event. Undefined: no news. */
+  #news(row: SignalRow, unread: SignalRow | undefined): SignalRow | undefined {
+    const { values: told = {}, ...others } = row;
+    const known = (id: string) => unread?.values?.[id] ?? this.core.endpoints.valueOf(id, row.slot);
+    const news = Object.entries(told).filter(([id, value]) => JSON.stringify(known(id)) !== JSON.stringify(value));
+    if (news.length > 0) return { ...others, values: Object.fromEntries(news) };
+    return others.aside && !others.attributes ? undefined : others;
   }
 
   #step(event: Unstamped): void {
@@ -263,11 +275,16 @@ export class CoreDriver {
 /** Two scrapes of one endpoint as one: what the later one does not tell stays. */
 function merged(earlier: SignalRow, later: SignalRow): SignalRow {
   const attributes = earlier.attributes && later.attributes && { ...earlier.attributes, ...later.attributes };
+  const values = earlier.values && later.values && { ...earlier.values, ...later.values };
   const untold = earlier.lora && later.lora && later.lora.max < 0;
-  return {
+  const { aside: _, ...row } = {
     ...earlier,
     ...later,
     ...(attributes && { attributes }),
+    ...(values && { values }),
     ...(untold && { lora: { ...later.lora, max: earlier.lora.max } }),
   };
+  if (earlier.aside && later.aside) return { ...row, aside: true };
+  // The signals' own time, where only the earlier one has them.
+  return later.aside && earlier.atUs !== undefined ? { ...row, atUs: earlier.atUs } : row;
 }

@@ -1,16 +1,11 @@
 import { compilePlan, type EppPlan } from "../config/compile-plan.ts";
-import type { DataLayer, DataLayerPlugin } from "../config/data-layer.ts";
+import type { DataLayer } from "../config/data-layer.ts";
 import type { CoreLimits } from "../core/core-limits.ts";
 import type { ConfigSource, CoreEvent, EndpointDescription } from "../core/events.ts";
+import { createDataSources } from "../datalayer/data-sources.ts";
+import { createDiscoveryOf } from "../datalayer/discoveries.ts";
 import { createFileDiscovery, type DiscoverySink, type FileDiscovery } from "../datalayer/file-discovery.ts";
-import { createMetricsScraper, type MetricsScraper } from "../datalayer/metrics-scraper.ts";
-import { readScrapeTls } from "../datalayer/scrape-tls.ts";
-import {
-  type CoreMetricsExtractorParams,
-  createCoreMetricsExtractor,
-} from "../plugins/data-layer/core-metrics-extractor.ts";
-import type { FileDiscoveryParams } from "../plugins/data-layer/file-discovery.ts";
-import { type MetricsDataSourceParams, scrapePeriodMs } from "../plugins/data-layer/metrics-data-source.ts";
+import type { PageScraper } from "../datalayer/page-scraper.ts";
 import { CoreDriver } from "./core-driver.ts";
 import { ScrapeProblems } from "./scrape-problems.ts";
 import { seldom } from "./seldom.ts";
@@ -35,7 +30,7 @@ export interface LivePoolOptions {
 export interface LivePool {
   readonly driver: CoreDriver;
   /** The data layer's scrapers, for their counts. */
-  readonly scrapers: readonly MetricsScraper[];
+  readonly scrapers: readonly PageScraper[];
   /** Ends discovery, scrapes and the core's timer. The core can still be read. */
   stop(): Promise<void>;
 }
@@ -69,7 +64,7 @@ export async function startLivePool(options: LivePoolOptions): Promise<LivePool>
   driver.load(source);
   const { blueprint } = driver.core.plan as EppPlan;
   for (const warning of blueprint.warnings) problem(warning);
-  const scrapers = await createScrapers(blueprint.dataLayer, options, driver);
+  const scrapers = await createSources(blueprint.dataLayer, options, driver);
   const discovery = createDiscovery(blueprint.dataLayer, endpointsFile, poolSink(driver, scrapers, problem));
   const stop = async (): Promise<void> => {
     discovery.stop();
@@ -92,48 +87,35 @@ function createDiscovery({ discovery }: DataLayer, path: string | undefined, sin
       "Cannot find endpoints: found no discovery in the config, expected dataLayer.discovery with a file-discovery plugin",
     );
   }
-  return createFileDiscovery(runnerOf(discovery, "file-discovery") as FileDiscoveryParams, sink);
+  return createDiscoveryOf(discovery, sink);
 }
 
-async function createScrapers(
+/** The data layer's sources, with the core as the taker of all that they bring. */
+function createSources(
   { sources }: DataLayer,
   { refreshMetricsIntervalMs = REFRESH_METRICS_MS, problem }: LivePoolOptions,
   driver: CoreDriver,
-): Promise<readonly MetricsScraper[]> {
-  const problems = new ScrapeProblems(problem);
-  return Promise.all(
-    sources.map(async (source) => {
-      const params = runnerOf(source, "metrics-data-source") as MetricsDataSourceParams;
-      const extractors = source.extractors.map((extractor) =>
-        createCoreMetricsExtractor(runnerOf(extractor, "core-metrics-extractor") as CoreMetricsExtractorParams),
-      );
-      const { path, port, interval } = params;
-      const tls = await readScrapeTls(params);
-      const periodMs = scrapePeriodMs(refreshMetricsIntervalMs, interval / 1000);
-      return createMetricsScraper(
-        { extractors, path, port, tls, periodMs },
-        {
-          onRow: (row) => {
-            driver.scraped(row);
-            problems.went(row.slot);
-          },
-          onError: (kind, endpoint, cause) => problems.failed(kind, endpoint, cause),
+): Promise<readonly PageScraper[]> {
+  return createDataSources(sources, {
+    refreshMetricsIntervalMs,
+    problem,
+    sink: () => {
+      const problems = new ScrapeProblems(problem);
+      return {
+        onRow: (row) => {
+          driver.scraped(row);
+          problems.went(row.slot);
         },
-      );
-    }),
-  );
-}
-
-/** Parameters of a data-layer plugin whose runner is known here. */
-function runnerOf({ type, name, params }: DataLayerPlugin, built: string): unknown {
-  if (type !== built) throw new Error(`Cannot run plugin ${name}: found type ${type}, expected ${built}`);
-  return params;
+        onError: (kind, endpoint, cause) => problems.failed(kind, endpoint, cause),
+      };
+    },
+  });
 }
 
 /** Tells the core what a discovery finds, and has it scraped. */
 function poolSink(
   driver: CoreDriver,
-  scrapers: readonly MetricsScraper[],
+  scrapers: readonly PageScraper[],
   problem: (message: string) => void,
 ): DiscoverySink {
   const { endpoints } = driver.core;

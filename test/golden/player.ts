@@ -6,7 +6,7 @@ import { blockIds } from "../../src/core/block-ids.ts";
 import type { RewriteMode } from "../../src/core/parser.ts";
 import type { CoreMetricsExtractorParams } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
 import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
-import type { MetricsExtractor } from "../../src/plugins/data-layer/metrics-extractor.ts";
+import type { PageExtractor } from "../../src/plugins/data-layer/page-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
@@ -52,7 +52,7 @@ class Play {
   readonly #pages = new Map<string, Page>();
   readonly #slots = new Map<string, { slot: number; generation: number; labels: Readonly<Record<string, string>> }>();
   readonly #machineOptions: MachineOptions;
-  readonly #extractor: MetricsExtractor;
+  readonly #extractor: PageExtractor;
   readonly #ownIds = new Set<unknown>();
   #nowUs = 1_000_000;
 
@@ -128,7 +128,7 @@ class Play {
       const text =
         typeof page === "string" ? page : page?.status === undefined || page.status === 200 ? page?.text : null;
       if (text === null || text === undefined) continue;
-      const result = this.#extractor.extract(Buffer.from(text, "utf8"), labels);
+      const result = this.#extractor.extract(Buffer.from(text, "utf8"), { name: "", labels });
       if ("row" in result && result.row) this.#driver.scraped({ ...result.row, slot, generation });
     }
   }
@@ -153,7 +153,7 @@ class Play {
 }
 
 /** The extractor that the config names for the endpoints' pages. */
-function extractorOf(source: ConfigSource): MetricsExtractor {
+function extractorOf(source: ConfigSource): PageExtractor {
   const { sources } = readBlueprint(source).dataLayer;
   const extractors = sources.flatMap(({ extractors: named }) => named);
   const { params } = extractors.find(({ type }) => type === "core-metrics-extractor") ?? { params: {} };

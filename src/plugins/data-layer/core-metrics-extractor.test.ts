@@ -15,7 +15,10 @@ function extract(
   params: CoreMetricsExtractorParams = {},
   options: ExtractorOptions = {},
 ) {
-  return createCoreMetricsExtractor(params, options).extract(typeof page === "string" ? bytes(page) : page, labels);
+  return createCoreMetricsExtractor(params, options).extract(typeof page === "string" ? bytes(page) : page, {
+    name: "pod-0",
+    labels,
+  });
 }
 
 const VLLM =

@@ -4,7 +4,7 @@ import { defineDataLayerType } from "../define.ts";
 import { CORE_METRICS_EXTRACTOR, CORE_SIGNALS, signalKey } from "../signals.ts";
 import { BUILT_IN_ENGINES, VLLM_OLD_KV_USAGE_SPEC, engineConfigSchema } from "./engine-configs.ts";
 import { EngineSignals } from "./engine-signals.ts";
-import type { MetricsExtractor } from "./metrics-extractor.ts";
+import type { PageExtractor } from "./page-extractor.ts";
 
 const ENGINE_LABEL = "llm-d.ai/engine-type";
 /** Label that tells a pod's engine when it has not the label of the config. */
@@ -53,6 +53,7 @@ export type CoreMetricsExtractorParams = z.input<typeof params>;
 export const coreMetricsExtractor = defineDataLayerType("extractor", {
   type: CORE_METRICS_EXTRACTOR,
   aliases: ["model-server-protocol-metrics"],
+  payload: "metrics",
   params,
   data: ({ engineConfigs }, name) => ({
     produces: [
@@ -76,7 +77,7 @@ export interface ExtractorOptions {
 export function createCoreMetricsExtractor(
   config: CoreMetricsExtractorParams,
   { readsOldKvUsage = true }: ExtractorOptions = {},
-): MetricsExtractor {
+): PageExtractor {
   const { engineLabelKey, defaultEngine, engineConfigs } = params.parse(config);
   const engines = new Map<string, EngineSignals>();
   for (const engine of BUILT_IN_ENGINES) {
@@ -87,7 +88,7 @@ export function createCoreMetricsExtractor(
   const fallback = engines.get(defaultEngine)!;
   return {
     type: CORE_METRICS_EXTRACTOR,
-    extract(page, labels) {
+    extract(page, { labels }) {
       const name = labels[engineLabelKey] || labels[FALLBACK_ENGINE_LABEL] || "";
       return (engines.get(name) ?? fallback).extract(page);
     },

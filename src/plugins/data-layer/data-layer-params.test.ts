@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fileDiscovery } from "./file-discovery.ts";
-import { metricsDataSource, scrapePeriodMs } from "./metrics-data-source.ts";
+import { metricsDataSource } from "./metrics-data-source.ts";
+import { scrapePeriodMs, scrapeTickMs } from "./scrape-tick.ts";
 
 const issues = ({ params }: typeof metricsDataSource, value: unknown) =>
   params.safeParse(value).error?.issues.map(({ path, message }) => [path.join("."), message]);
@@ -50,7 +51,15 @@ describe("time between scrapes", () => {
     [200, 20, 50],
     [60_000, 0, 60_000],
   ])("at a refresh interval of %d ms and a source's of %d ms is %d ms", (refresh, interval, period) => {
-    expect(scrapePeriodMs(refresh, interval)).toBe(period);
+    expect(scrapePeriodMs(scrapeTickMs(refresh, [interval]), interval)).toBe(period);
+  });
+
+  it("goes by the tick of all sources, the shortest interval of any", () => {
+    expect(scrapeTickMs(1000, [])).toBe(1000);
+    const tickMs = scrapeTickMs(1000, [0, 400, 5000]);
+    expect([tickMs, scrapePeriodMs(tickMs, 0), scrapePeriodMs(tickMs, 400), scrapePeriodMs(tickMs, 5000)]).toEqual([
+      400, 400, 400, 5200,
+    ]);
   });
 });
 

@@ -1,5 +1,7 @@
 import { LineCounter, type Document, type Node, isAlias, isMap, isScalar, isSeq, parseAllDocuments, visit } from "yaml";
+import { hostPort } from "../../core/endpoints.ts";
 import type { EndpointDescription } from "../../core/events.ts";
+import { isHost, isIpv4 } from "./host-name.ts";
 import { isNestedDeeper } from "./yaml-nesting.ts";
 
 /** Most bytes of an endpoints file, as stock. */
@@ -14,7 +16,6 @@ const MERGES_MAX = 100_000;
 /** Most characters of a value that an error shows. */
 const SHOWN_MAX = 60;
 
-const IPV4 = /^(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
 const PORT_MAX = 65_535;
 const PORT = /^\+?\d{1,18}$/;
 
@@ -45,9 +46,11 @@ export interface EndpointsFile {
  * the others apply; a value of a wrong type (a numeric port) is an error of the file.
  *
  * @param name What errors call the file.
+ * @param areClusters Endpoints are clusters: an address may be a host name or of IPv6, and the labels metricsAddress and,
+ * with it, metricsPort tell where the metrics page is. As stock, nothing is said against wrong ones here.
  */
-export function readEndpointsFile(text: string, name = "endpoints file"): EndpointsFile {
-  return new Reader(text, name).read();
+export function readEndpointsFile(text: string, name = "endpoints file", areClusters = false): EndpointsFile {
+  return new Reader(text, name, areClusters).read();
 }
 
 /** Thrown within the reader alone. */
@@ -60,12 +63,14 @@ class Reader {
   #merges = 0;
   readonly #text: string;
   readonly #name: string;
+  readonly #areClusters: boolean;
   #document!: Document.Parsed;
   readonly #targets = new Map<Node, Node>();
 
-  constructor(text: string, name: string) {
+  constructor(text: string, name: string, areClusters: boolean) {
     this.#text = text;
     this.#name = name;
+    this.#areClusters = areClusters;
   }
 
   read(): EndpointsFile {
@@ -140,7 +145,9 @@ class Reader {
       this.#error(at?.range?.[0] ?? 0, `endpoint ${JSON.stringify(name)} ${found} ${what}`);
       return undefined;
     };
-    if (!IPV4.test(address)) return wrong("address", address, "an IPv4 address such as 10.0.0.1");
+    if (this.#areClusters) {
+      if (!isHost(address)) return wrong("address", address, "an IP address or a host name in lower case");
+    } else if (!isIpv4(address)) return wrong("address", address, "an IPv4 address such as 10.0.0.1");
     if (!PORT.test(port) || Number(port) < 1 || Number(port) > PORT_MAX)
       return wrong("port", port, `a number from 1 to ${PORT_MAX} in quotes`);
     const id = `${namespace}/${name}`;
@@ -150,7 +157,7 @@ class Reader {
       name,
       address,
       port: Number(port),
-      metricsHost: `${address}:${Number(port)}`,
+      metricsHost: this.#areClusters ? clusterMetricsHost(address, port, labels) : hostPort(address, Number(port)),
       labels,
     };
   }
@@ -237,6 +244,14 @@ class Reader {
     const { line, col } = this.#lines.linePos(offset);
     return `Cannot read ${this.#name}:${line}:${col}: ${what}`;
   }
+}
+
+/** Where the metrics page of a cluster is: `host:port`. */
+function clusterMetricsHost(address: string, port: string, labels: Readonly<Record<string, string>>): string {
+  const host = Object.hasOwn(labels, "metricsAddress") ? labels["metricsAddress"] : "";
+  const ownPort = Object.hasOwn(labels, "metricsPort") ? labels["metricsPort"] : "";
+  if (host === "") return hostPort(address, Number(port));
+  return `${host.includes(":") ? `[${host}]` : host}:${ownPort || Number(port)}`;
 }
 
 /** Times of day and dates, which the stock picker's YAML takes for text. */

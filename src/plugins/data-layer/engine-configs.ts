@@ -9,6 +9,9 @@ const spec = z.string().superRefine((text, context) => {
   context.addIssue({ code: "custom", message: `a metric specification such as name{label="value"} (${parsed})` });
 });
 
+/** A metric specification with a default; "" means the default, as stock. */
+export const metricSpecOr = (fallback: string) => spec.default(fallback).transform((text) => text || fallback);
+
 const customMetricSchema = z.strictObject({
   /** Name under which plugins find the number. */
   attributeKey: z.string().min(1, "a name under which plugins find the number"),
@@ -43,6 +46,9 @@ export const engineConfigSchema = z.strictObject({
   /** Further numbers. */
   customMetrics: z.array(customMetricSchema).default([]).superRefine(refuseRepeatedKeys),
 });
+
+/** A further number that a page has, and the attribute that it becomes. */
+export type CustomMetric = z.infer<typeof customMetricSchema>;
 
 /** Where one kind of model server tells its state. */
 export type EngineConfig = z.infer<typeof engineConfigSchema>;

@@ -1,7 +1,7 @@
 import type { LoraSignal } from "../../core/events.ts";
-import type { Extraction, ExtractionFailure, Signals } from "./metrics-extractor.ts";
+import type { Extraction, ExtractionFailure, Signals } from "./page-extractor.ts";
 import type { EngineConfig } from "./engine-configs.ts";
-import { parseMetricSpec } from "./metric-spec.ts";
+import { selectorOf } from "./metric-spec.ts";
 import { MetricsPageReader } from "./metrics-page.ts";
 import type { SeriesSelector } from "./page-series.ts";
 
@@ -89,13 +89,6 @@ function wantedSignals(config: EngineConfig, oldKvUsageSpec: string, selectors: 
     });
   }
   return wanted;
-}
-
-function selectorOf(spec: string, choose: SeriesSelector["choose"], keep: readonly string[]): SeriesSelector {
-  const parsed = parseMetricSpec(spec);
-  if (typeof parsed === "string")
-    throw new Error(`Cannot read the metric specification ${JSON.stringify(spec)}: ${parsed}`);
-  return { ...parsed, choose, keep };
 }
 
 /** LoRA adapters stand in the labels of the series with the greatest value, which is its time. */

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { type CoreMetricsExtractorParams, createCoreMetricsExtractor } from "./core-metrics-extractor.ts";
-import type { MetricsExtractor, Signals } from "./metrics-extractor.ts";
+import type { PageExtractor, Signals } from "./page-extractor.ts";
 
 type Page = string | { readonly status: number; readonly text: string };
 type Pages = Readonly<Record<string, Page>>;
@@ -64,7 +64,7 @@ function scores(states: readonly State[], model: string): number[] {
 /** Plays a case's pages through the extractor; yields what the recording says and what comes out, for each request. */
 function* play(
   { case: { config, endpoints, metrics, steps }, answers }: Recorded,
-  make: (params: CoreMetricsExtractorParams) => MetricsExtractor,
+  make: (params: CoreMetricsExtractorParams) => PageExtractor,
 ) {
   const { plugins } = parse(config) as { plugins: { type: string; parameters?: CoreMetricsExtractorParams }[] };
   const extractor = make(plugins.find(({ type }) => type === "core-metrics-extractor")?.parameters ?? {});
@@ -78,7 +78,7 @@ function* play(
     endpoints.forEach(({ address, port, labels }, k) => {
       const page = pages[`${address}:${port}`];
       if (typeof page !== "string") return;
-      const result = extractor.extract(new TextEncoder().encode(page), labels ?? {});
+      const result = extractor.extract(new TextEncoder().encode(page), { name: "", labels: labels ?? {} });
       if ("row" in result && result.row) apply(states[k], result.row);
     });
   scrape(metrics);

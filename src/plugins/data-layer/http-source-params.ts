@@ -41,3 +41,6 @@ export const httpSourceParams = ({ scheme, path, insecureSkipVerify }: HttpSourc
       const path = [clientCertPath === "" ? "clientCertPath" : "clientKeyPath"];
       context.addIssue({ code: "custom", path, message: "a file, since clientCertPath and clientKeyPath go together" });
     });
+
+/** Parameters; `interval` in microseconds, 0 for each tick. */
+export type HttpSourceParams = z.infer<ReturnType<typeof httpSourceParams>>;

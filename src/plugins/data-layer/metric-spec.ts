@@ -1,3 +1,5 @@
+import type { SeriesSelector } from "./page-series.ts";
+
 /** Which series a config means: `name{label=value,label2="v"}`. */
 export interface MetricSpec {
   readonly name: string;
@@ -34,6 +36,18 @@ export function parseMetricSpec(text: string): MetricSpec | string {
     if (!reader.takeChar(",") && !reader.sees("}")) return reader.error(", or }");
   }
   return reader.ended() ? { name, labels } : reader.error("the end");
+}
+
+/** The series that a specification means. Throws when it is none. */
+export function selectorOf(
+  spec: string,
+  choose: SeriesSelector["choose"] = "latest",
+  keep: readonly string[] = [],
+): SeriesSelector {
+  const parsed = parseMetricSpec(spec);
+  if (typeof parsed === "string")
+    throw new Error(`Cannot read the metric specification ${JSON.stringify(spec)}: ${parsed}`);
+  return { ...parsed, choose, keep };
 }
 
 class SpecReader {

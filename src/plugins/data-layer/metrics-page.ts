@@ -58,6 +58,7 @@ export class MetricsPageReader {
   readonly #families: PageFamilies;
   readonly #labels = new PageLabels();
   #page: Uint8Array = new Uint8Array(0);
+  #own = "";
   /** The last name and its family: the next line mostly has the same. */
   #nameStart = 0;
   #nameLength = 0;
@@ -83,9 +84,11 @@ export class MetricsPageReader {
   /**
    * Reads one page. Returns undefined when it is well formed, else what is wrong with it. What was found is asked for
    * by the other methods, until the next read, with the page's bytes still as they were.
+   * @param own Value that `ownLabel` of selectors must have.
    */
-  read(page: Uint8Array): string | undefined {
+  read(page: Uint8Array, own = ""): string | undefined {
     this.#page = page;
+    this.#own = own;
     const end = page.lastIndexOf(NEWLINE) + 1;
     for (let i = end; i < page.length; i++) {
       if ((KIND[page[i]] & BLANK) === 0) return this.#message(end, "no newline at the end of the page");
@@ -100,7 +103,7 @@ export class MetricsPageReader {
     memo.begin(end);
     this.#families.reset(page);
     this.#nameLength = 0;
-    for (const chosen of this.#chosen) chosen.reset();
+    for (const chosen of this.#chosen) chosen.reset(this.#own);
     for (let i = 0; i < end;) {
       memo.addLine(i);
       i = this.#line(i);
@@ -126,7 +129,7 @@ export class MetricsPageReader {
   #replay(memo: PageMemo, view: DataView, end: number): boolean {
     const page = this.#page;
     const { count, starts, numbers } = memo;
-    for (const chosen of this.#chosen) chosen.reset();
+    for (const chosen of this.#chosen) chosen.reset(this.#own);
     let i = 0;
     for (let line = 0; line < count; line++) {
       const start = starts[line];

@@ -9,6 +9,10 @@ export interface SeriesSelector {
   readonly labels: ReadonlyMap<string, string>;
   /** Which of the matching series counts: that of the latest timestamp or the greatest value; the first of equals. */
   readonly choose: "latest" | "greatest";
+  /** A label that a series must have with the value that the reader of the page names, or not have at all. */
+  readonly ownLabel?: string;
+  /** A series is not taken whose timestamp or value, by `choose`, is this or less. Default -1, as stock. */
+  readonly above?: number;
   /** Labels of the chosen series whose values are wanted. */
   readonly keep: readonly string[];
 }
@@ -16,7 +20,7 @@ export interface SeriesSelector {
 /** What a page had for a selector. */
 export type Finding = "no family" | "no series" | "series";
 
-/** Series with a timestamp or value of this or less are not taken, as stock. */
+/** Default of `above`. */
 const BELOW_ALL = -1;
 
 /** The best series so far for one selector. */
@@ -30,6 +34,9 @@ export class ChosenSeries {
   readonly #keep: readonly Uint8Array[];
   /** Start and end of each kept label's value; start -1 when the series lacks it. */
   readonly #kept: Int32Array;
+  readonly #ownLabel: Uint8Array | undefined;
+  readonly #above: number;
+  #own = "";
   #best = BELOW_ALL;
 
   constructor(selector: SeriesSelector) {
@@ -37,13 +44,17 @@ export class ChosenSeries {
     this.#choose = selector.choose;
     this.#labels = Array.from(selector.labels, ([name, value]) => [encoder.encode(name), value] as const);
     this.#keep = selector.keep.map((name) => encoder.encode(name));
+    this.#ownLabel = selector.ownLabel === undefined ? undefined : encoder.encode(selector.ownLabel);
+    this.#above = selector.above ?? BELOW_ALL;
     this.#kept = new Int32Array(selector.keep.length * 2);
   }
 
-  reset(): void {
+  /** @param own Value of `ownLabel` for the next page. */
+  reset(own: string): void {
     this.finding = "no family";
     this.value = 0;
-    this.#best = BELOW_ALL;
+    this.#own = own;
+    this.#best = this.#above;
   }
 
   /** Takes a series of the family when it matches and is better than the one taken before. */
@@ -54,6 +65,8 @@ export class ChosenSeries {
       const at = labels.find(name);
       if (at < 0 || labelText(page, places[at + 2], places[at + 3]) !== want) return;
     }
+    const own = this.#ownLabel ? labels.find(this.#ownLabel) : -1;
+    if (own >= 0 && labelText(page, places[own + 2], places[own + 3]) !== this.#own) return;
     const rank = this.#choose === "latest" ? time : value;
     if (!(rank > this.#best)) return;
     this.#best = rank;

@@ -1,11 +1,9 @@
 import type { PluginDefinition } from "../../core/plugin.ts";
-import { UNBUILT_DATA_LAYER } from "./data-layer.ts";
 import { UNBUILT_FLOW_CONTROL } from "./flow-control.ts";
 import { UNBUILT_PARSERS } from "./parsers.ts";
 import { UNBUILT_PRECISE_PREFIX } from "./precise-prefix.ts";
 import { UNBUILT_PRODUCERS } from "./producers.ts";
 import { UNBUILT_REQUEST_CONTROL } from "./request-control.ts";
-import { UNBUILT_SCORERS } from "./scorers.ts";
 
 /** Every type of the stock EPP that this release knows and does not build yet, by family. The list shrinks to nothing. */
 export const UNBUILT: readonly PluginDefinition[] = [
@@ -14,5 +12,4 @@ export const UNBUILT: readonly PluginDefinition[] = [
   ...UNBUILT_FLOW_CONTROL,
   ...UNBUILT_REQUEST_CONTROL,
   ...UNBUILT_PARSERS,
-  ...UNBUILT_DATA_LAYER,
 ];

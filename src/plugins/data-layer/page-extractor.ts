@@ -1,4 +1,4 @@
-import type { SignalRow } from "../../core/events.ts";
+import type { EndpointDescription, SignalRow } from "../../core/events.ts";
 
 /** What one page said, without whose it is. */
 export type Signals = Omit<SignalRow, "slot" | "generation" | "atUs">;
@@ -16,9 +16,12 @@ export interface ExtractionFailure {
   readonly failed: string;
 }
 
-/** Reads signals from metrics pages. Keeps nothing of a pod from one page to the next. */
-export interface MetricsExtractor {
+/** Whose page it is. */
+export type PageOwner = Pick<EndpointDescription, "name" | "labels">;
+
+/** Reads signals from pages. Keeps nothing of a pod from one page to the next. */
+export interface PageExtractor {
   readonly type: string;
-  /** Signals of a page in Prometheus' text format, from a pod with these labels. The page may be changed afterwards. */
-  extract(page: Uint8Array, labels: Readonly<Record<string, string>>): Extraction | ExtractionFailure;
+  /** Signals of a page. The page may be changed afterwards. */
+  extract(page: Uint8Array, owner: PageOwner): Extraction | ExtractionFailure;
 }

@@ -1,16 +1,19 @@
 import { ENDPOINTS_MAX } from "../core/endpoints.ts";
-import type { MetricsExtractor } from "../plugins/data-layer/metrics-extractor.ts";
-import { METRICS_DATA_SOURCE } from "../plugins/data-layer/metrics-data-source.ts";
+import type { PageExtractor } from "../plugins/data-layer/page-extractor.ts";
 import { EndpointScraper, type PlacedEndpoint, type ScrapeSink } from "./endpoint-scraper.ts";
 import { PageBuffers } from "./page-buffers.ts";
 import type { ScrapeTarget, ScrapeTls } from "./scrape-connection.ts";
 
-export interface MetricsScraperOptions {
-  readonly extractors: readonly MetricsExtractor[];
-  /** Path of the metrics pages. Default /metrics. */
-  readonly path?: string;
-  /** Port of the metrics pages in place of the endpoints' own. */
+export interface PageScraperOptions {
+  /** Type of the data source, by which the stock picker counts errors. */
+  readonly sourceType: string;
+  readonly extractors: readonly PageExtractor[];
+  /** Path of the pages. */
+  readonly path: string;
+  /** Port of the pages in place of the endpoints' own. */
   readonly port?: number | undefined;
+  /** With a port: the pages are at the node's address, where it is known. Default false. */
+  readonly useNodeAddress?: boolean;
   /** Present: pages come over https. */
   readonly tls?: ScrapeTls | undefined;
   /** Time between two polls of one endpoint (`scrapePeriodMs`). Default 50. */
@@ -30,8 +33,8 @@ export interface ScrapeCounts {
   extract: number;
 }
 
-/** Scrapes metrics pages of endpoints, each on a connection and a ticker of its own. */
-export interface MetricsScraper {
+/** Gets pages of endpoints, again and again, each on a connection and a ticker of its own. */
+export interface PageScraper {
   /** Type of the data source, by which the stock picker counts errors. */
   readonly sourceType: string;
   readonly counts: Readonly<ScrapeCounts>;
@@ -45,6 +48,8 @@ export interface MetricsScraper {
   stop(): void;
 }
 
+const PORT_MAX = 65_535;
+
 /** Each endpoint starts this share of a period after the one before: the polls spread evenly however many there are. */
 const STAGGER = 0.618_033_988_749_895;
 
@@ -53,8 +58,8 @@ const STAGGER = 0.618_033_988_749_895;
  * any status but 200 for an error. A pod that hangs, closes or answers nonsense costs an error each poll and a new
  * connection; its earlier signals hold.
  */
-export function createMetricsScraper(options: MetricsScraperOptions, sink: ScrapeSink): MetricsScraper {
-  const { extractors, periodMs = 50, pollTimeoutMs = 1000 } = options;
+export function createPageScraper(options: PageScraperOptions, sink: ScrapeSink): PageScraper {
+  const { sourceType, extractors, periodMs = 50, pollTimeoutMs = 1000 } = options;
   const { pageBytesMax = 8 << 20, pageBytesInFlightMax = 64 << 20 } = options;
   const buffers = new PageBuffers({ pageBytesMax, pageBytesInFlightMax });
   const scrapers = new Map<number, EndpointScraper>();
@@ -76,23 +81,19 @@ export function createMetricsScraper(options: MetricsScraperOptions, sink: Scrap
     scrapers.delete(slot);
   };
   return {
-    sourceType: METRICS_DATA_SOURCE,
+    sourceType,
     counts,
     add(endpoint) {
       remove(endpoint.slot);
-      if (scrapers.size === ENDPOINTS_MAX) {
-        counted.onError(
-          "poll",
-          endpoint,
-          `Cannot scrape ${endpoint.id}: ${ENDPOINTS_MAX} endpoints are scraped already`,
-        );
-        return;
-      }
       const target = targetOf(endpoint, options);
+      const refused = (cause: string) =>
+        counted.onError("poll", endpoint, `Cannot scrape ${endpoint.id} at ${endpoint.metricsHost}: ${cause}`);
+      if (scrapers.size === ENDPOINTS_MAX) return refused(`${ENDPOINTS_MAX} endpoints are scraped already`);
+      if (!(target.port >= 1 && target.port <= PORT_MAX)) return refused(`the port is none, expected 1 to ${PORT_MAX}`);
       const scraper = new EndpointScraper(endpoint, target, { periodMs, pollTimeoutMs, extractors }, buffers, counted);
       scrapers.set(endpoint.slot, scraper);
       added++;
-      scraper.start(((added * STAGGER) % 1) * periodMs);
+      return scraper.start(((added * STAGGER) % 1) * periodMs);
     },
     remove,
     update(slot, labels) {
@@ -105,14 +106,15 @@ export function createMetricsScraper(options: MetricsScraperOptions, sink: Scrap
   };
 }
 
-function targetOf(endpoint: PlacedEndpoint, { path = "/metrics", port, tls }: MetricsScraperOptions): ScrapeTarget {
+function targetOf(endpoint: PlacedEndpoint, options: PageScraperOptions): ScrapeTarget {
+  const { path, port, tls, useNodeAddress = false } = options;
+  const rest = { path: encodePath(path), tls };
+  if (port !== undefined) {
+    return { host: (useNodeAddress && endpoint.nodeAddress) || endpoint.address, port, ...rest };
+  }
   const colon = endpoint.metricsHost.lastIndexOf(":");
   const host = endpoint.metricsHost.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  const place =
-    port === undefined
-      ? { host, port: Number(endpoint.metricsHost.slice(colon + 1)) }
-      : { host: endpoint.address, port };
-  return { ...place, path: encodePath(path), tls };
+  return { host, port: Number(endpoint.metricsHost.slice(colon + 1)), ...rest };
 }
 
 /** A path as Go's url.URL writes it: `?` and `#` belong to the path. */

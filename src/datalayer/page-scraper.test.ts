@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { SignalRow } from "../core/events.ts";
 import { createCoreMetricsExtractor } from "../plugins/data-layer/core-metrics-extractor.ts";
 import type { PlacedEndpoint, ScrapeErrorKind } from "./endpoint-scraper.ts";
-import { type MetricsScraper, type MetricsScraperOptions, createMetricsScraper } from "./metrics-scraper.ts";
+import { type PageScraper, type PageScraperOptions, createPageScraper } from "./page-scraper.ts";
 
 const page = (waiting: number) =>
   `# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting ${waiting}\n` +
@@ -104,9 +104,12 @@ const place = (port: number, slot = 0): PlacedEndpoint => ({
   generation: 1,
 });
 
-function scrape(watch: Watch, options: Partial<MetricsScraperOptions> = {}): MetricsScraper {
+function scrape(watch: Watch, options: Partial<PageScraperOptions> = {}): PageScraper {
   const extractors = [createCoreMetricsExtractor({})];
-  const scraper = createMetricsScraper({ extractors, periodMs: 5, pollTimeoutMs: 2000, ...options }, watch.sink);
+  const scraper = createPageScraper(
+    { sourceType: "metrics-data-source", path: "/metrics", extractors, periodMs: 5, pollTimeoutMs: 2000, ...options },
+    watch.sink,
+  );
   cleanups.push(() => scraper.stop());
   return scraper;
 }
