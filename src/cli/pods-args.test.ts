@@ -57,7 +57,34 @@ describe("the options of warmpath pods", () => {
     });
   });
 
+  it("take pods by role, and what KV transfer costs", () => {
+    const argv =
+      "--prefill 2 --decode 3 --encode 1 --both 1 --kv-gigabytes-per-second 12.5 --kv-latency-ms 0.5 " +
+      "--kv-hold-seconds 30 --max-kv-transfers 8 --max-kv-holds 16 --kv-load-failure-policy fail --prefill-failure error";
+    expect(parsePodsArgs(argv.split(" "))).toMatchObject({
+      options: {
+        roles: { prefill: 2, decode: 3, encode: 1, both: 1 },
+        kvTransfer: {
+          bytesPerSecond: 12_500_000_000,
+          latencyUs: 500,
+          holdUsMax: 30_000_000,
+          transfersMax: 8,
+          holdsMax: 16,
+          loadFailure: "fail",
+        },
+        sidecar: { prefillFailure: "error" },
+      },
+    });
+  });
+
   it.each([
+    [["--prefill", "600", "--decode", "600"], "there are 1200 pods in all, allowed: 1 to 1000"],
+    [["--prefill", "-1"], ""],
+    [["--kv-latency-ms", "x"], '--kv-latency-ms is "x", allowed: a number from 0 to 600000'],
+    [["--kv-gigabytes-per-second", "0"], "allowed: a number from 0.001 to 100000"],
+    [["--kv-load-failure-policy", "ignore"], "allowed: recompute or fail"],
+    [["--prefill-failure", "retry"], "allowed: decode or error"],
+    [["--base-port", "65535", "--prefill", "1", "--decode", "1"], "2 pods from port 65535"],
     [["--cuont", "4"], "unknown option --cuont; did you mean --count?"],
     [["--nothing-like-it"], "unknown option --nothing-like-it"],
     [["--count", "0"], '--count is "0", allowed: a whole number from 1 to 1000'],

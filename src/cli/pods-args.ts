@@ -3,7 +3,7 @@ import { didYouMean } from "../config/did-you-mean.ts";
 import type { EngineOptions } from "../simulator/engine/engine-types.ts";
 import { ENGINE_PRESETS, findEnginePreset } from "../simulator/engine/presets.ts";
 import { TIME_SCALE_MAX, TIME_SCALE_MIN } from "../simulator/pods/model-clock.ts";
-import { GPU_DEFAULT, MODEL_DEFAULT, podSettings, type PodsOptions } from "../simulator/pods/start-pods.ts";
+import { fleetPods, GPU_DEFAULT, MODEL_DEFAULT, podSettings, type PodsOptions } from "../simulator/pods/start-pods.ts";
 import { createEngine } from "../simulator/engine/engine.ts";
 
 export interface PodsArgs {
@@ -16,6 +16,10 @@ const text = { type: "string" } as const;
 const flag = { type: "boolean", default: false } as const;
 const OPTIONS = {
   count: text,
+  prefill: text,
+  decode: text,
+  encode: text,
+  both: text,
   host: text,
   "base-port": text,
   "name-prefix": text,
@@ -41,12 +45,21 @@ const OPTIONS = {
   "no-prompt-tokens-details": flag,
   "max-requests": text,
   "max-body-bytes": text,
+  "kv-gigabytes-per-second": text,
+  "kv-latency-ms": text,
+  "kv-hold-seconds": text,
+  "max-kv-transfers": text,
+  "max-kv-holds": text,
+  "kv-load-failure-policy": text,
+  "prefill-failure": text,
 } as const;
 
 const BASE_PORT_DEFAULT = 8000;
 const PODS_MAX = 1000;
 const PORT_MAX = 65_535;
 const KV_USAGE_METRICS = ["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"] as const;
+const LOAD_FAILURES = ["recompute", "fail"] as const;
+const PREFILL_FAILURES = ["decode", "error"] as const;
 
 /** Reads the options of `warmpath pods`; all that is wrong with them is found at once. */
 export function parsePodsArgs(argv: readonly string[]): PodsArgs | { readonly problems: readonly string[] } {
@@ -88,6 +101,14 @@ function readOptions(read: OptionReader): PodsOptions {
   });
   return defined({
     count: read.count("count", 1, PODS_MAX),
+    roles: anyOf({
+      prefill: read.count("prefill", 0, PODS_MAX),
+      decode: read.count("decode", 0, PODS_MAX),
+      encode: read.count("encode", 0, PODS_MAX),
+      both: read.count("both", 0, PODS_MAX),
+    }),
+    kvTransfer: readKvTransfer(read),
+    sidecar: anyOf({ prefillFailure: read.choice("prefill-failure", PREFILL_FAILURES) }),
     host: values.host,
     basePort: read.count("base-port", 0, PORT_MAX) ?? BASE_PORT_DEFAULT,
     namePrefix: values["name-prefix"],
@@ -107,15 +128,37 @@ function readOptions(read: OptionReader): PodsOptions {
   });
 }
 
+function readKvTransfer(read: OptionReader): PodsOptions["kvTransfer"] {
+  const gigabytes = read.number("kv-gigabytes-per-second", 0.001, 100_000);
+  const latencyMs = read.number("kv-latency-ms", 0, 600_000);
+  const holdSeconds = read.number("kv-hold-seconds", 0.001, 1_000_000);
+  return anyOf({
+    bytesPerSecond: gigabytes === undefined ? undefined : gigabytes * 1e9,
+    latencyUs: latencyMs === undefined ? undefined : latencyMs * 1000,
+    holdUsMax: holdSeconds === undefined ? undefined : holdSeconds * 1_000_000,
+    transfersMax: read.count("max-kv-transfers", 1, 100_000),
+    holdsMax: read.count("max-kv-holds", 1, 1_000_000),
+    loadFailure: read.choice("kv-load-failure-policy", LOAD_FAILURES),
+  });
+}
+
 /** Without the keys that are undefined, so that defaults apply. */
 const defined = <T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
 
+/** The same, undefined when no key is left. */
+function anyOf<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } | undefined {
+  const given = defined(value);
+  return Object.keys(given).length > 0 ? given : undefined;
+}
+
 /** What single options can't show: ports that run out, an engine that can't be. */
 function checkTogether(options: PodsOptions, problems: string[]): void {
-  const { count = 1, basePort = 0 } = options;
+  const { basePort = 0 } = options;
+  const count = fleetPods(options).length;
+  if (count > PODS_MAX) problems.push(`there are ${count} pods in all, allowed: 1 to ${PODS_MAX}`);
   if (basePort > 0 && basePort + count - 1 > PORT_MAX) {
     problems.push(`${count} pods from port ${basePort} on need ports beyond ${PORT_MAX}`);
   }
@@ -141,6 +184,14 @@ class OptionReader {
     const number = /^\d+$/.test(String(value)) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
     return this.#wrong(name, `a whole number from ${min} to ${max}`);
+  }
+
+  number(name: keyof Values, min: number, max: number): number | undefined {
+    const value = this.values[name];
+    if (value === undefined) return undefined;
+    const number = /^\d+(\.\d+)?$/.test(String(value)) ? Number(value) : NaN;
+    if (number >= min && number <= max) return number;
+    return this.#wrong(name, `a number from ${min} to ${max}`);
   }
 
   timeScale(): number | undefined {

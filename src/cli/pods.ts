@@ -11,10 +11,14 @@ Starts simulated vLLM pods: HTTP servers with vLLM's OpenAI API and /metrics ove
 prefix cache, paged KV blocks, preemption) that costs a step what the model costs on the GPU. Each has its own port.
 
 Pods
-  --count N               how many (default 1)
+  --count N               how many (default 1, or none beside pods with roles)
+  --prefill N             pods by role, for disaggregated serving: the label llm-d.ai/role in the endpoints file;
+  --decode N              those that decode have a routing side-car in front
+  --both N
+  --encode N
   --host ADDRESS          where they listen (default 127.0.0.1)
   --base-port PORT        the first one's port, the others follow; 0 gives each a free one (default 8000)
-  --name-prefix TEXT      they are called TEXT-0, TEXT-1 ... and say so in x-served-by (default pod)
+  --name-prefix TEXT      they are called TEXT-0, TEXT-1, TEXT-prefill-0 ... and say so in x-served-by (default pod)
   --write-endpoints FILE  writes their addresses for file discovery (warmpath epp, warmpath gateway)
 
 Model
@@ -45,6 +49,16 @@ API
   --max-requests N        open requests of one pod; one more is answered 503 (default 4096)
   --max-body-bytes N      a longer request body is answered 413 (default 16777216)
 
+KV transfer, of pods with roles
+  --kv-gigabytes-per-second N   of a pod's link (default 25); each transfer waits for those before it
+  --kv-latency-ms N       of a transfer beside its bytes (default 1)
+  --kv-hold-seconds N     a prefill pod gives blocks that no one fetched back after that (default 480)
+  --max-kv-transfers N    of one pod at once; the prompt of one more is computed (default 256)
+  --max-kv-holds N        requests whose blocks a pod holds; one more is not held (default 4096)
+  --kv-load-failure-policy P   recompute (default) or fail, for a prompt that could not be fetched
+  --prefill-failure P     when the prefill pod fails: decode (default) computes the prompt on the decode pod, as the
+                          side-car of llm-d up to 0.8; error answers the client with it, as later ones
+
 A request with the header x-sim-report: 1 gets {"sim": {"ttft_ms", "queue_ms", "e2e_ms", "cached_tokens" ...}} at the
 end of its answer, in model time. Faults are set over HTTP, all of a pod's at once, {} for none:
   metrics: hang, garbage, huge (10 MB), error, reset    requests: hang, error, reset, die (in the middle of an answer)
@@ -53,10 +67,12 @@ end of its answer, in model time. Faults are set over HTTP, all of a pod's at on
 Examples
   warmpath pods --count 4 --write-endpoints endpoints.yaml
   warmpath pods --count 8 --model Qwen3-32B --gpu H100x2 --block-size 64 --time-scale 0.1
+  warmpath pods --prefill 2 --decode 2 --write-endpoints endpoints.yaml
   curl localhost:8000/v1/completions -d '{"prompt": "Once upon a time", "max_tokens": 20, "stream": true}'
   curl localhost:8000/sim/faults -d '{"metrics": "hang"}'
   curl localhost:8000/sim/refuse -d '{"forMs": 5000}'      no one can connect for five seconds
   curl localhost:8000/sim/state
+  curl localhost:8000/sim/sidecar                          what the side-car did (pods that decode)
 `;
 
 /** `warmpath pods`. */
@@ -88,8 +104,9 @@ async function run(argv: readonly string[]): Promise<number> {
 async function announce({ pods }: PodFleet, { options, endpointsFile }: PodsArgs): Promise<void> {
   for (const pod of pods) {
     const { usableBlocks } = pod.signals();
+    const engine = pod.enginePort === pod.port ? "" : `, side-car before port ${pod.enginePort}`;
     process.stdout.write(
-      `${pod.name}  ${pod.url}  ${usableBlocks} KV blocks of ${options.blockSizeTokens ?? 16} tokens\n`,
+      `${pod.name}  ${pod.url}  ${usableBlocks} KV blocks of ${options.blockSizeTokens ?? 16} tokens${engine}\n`,
     );
   }
   if (endpointsFile !== undefined) {
