@@ -287,11 +287,14 @@ export class Core {
       record: (request) => this.#begin(request),
       ask: (request, asker, draft, timeoutUs) => {
         const id = this.#nextAsk++;
-        const dueAtUs = this.#nowUs + (draft.timeoutUs ?? timeoutUs);
+        const waits = "untilUs" in draft;
+        const dueAtUs = waits ? draft.untilUs : this.#nowUs + (draft.timeoutUs ?? timeoutUs);
         request.ask = id;
+        request.waits = waits;
         request.asker = asker;
         this.#asks.set(id, request);
         this.#askDue.push(dueAtUs, id);
+        if (waits) return;
         const { kind, payload } = draft;
         this.#env.emit({ type: "ask", ask: { id, request: request.facts.key, kind, payload, dueAtUs } });
       },
@@ -300,7 +303,8 @@ export class Core {
 
   #answer(ask: number, value: AskValue, reason: "answered" | "failed" | "deadline"): void {
     const request = this.#asks.get(ask);
-    if (!request) {
+    // Nobody can answer a wait: its time comes.
+    if (!request || (request.waits && reason !== "deadline")) {
       this.#env.emit({ type: "answerIgnored", ask });
       return;
     }
@@ -312,7 +316,7 @@ export class Core {
     const { ask } = request;
     this.#asks.delete(ask);
     request.ask = -1;
-    this.#env.emit({ type: "askOver", ask, reason });
+    if (!request.waits) this.#env.emit({ type: "askOver", ask, reason });
   }
 
   #passDeadlines(): void {

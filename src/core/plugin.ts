@@ -47,6 +47,12 @@ export interface AskDraft {
   readonly timeoutUs?: Micros;
 }
 
+/** A wait for a time, for requests that go on together: the core parks the request until then, and no driver hears of it. */
+export interface WaitDraft {
+  /** Then `resume` is called, with null. Requests of one time go on in the order in which they came. */
+  readonly untilUs: Micros;
+}
+
 /** One pick of a profile, best first. */
 export interface ReservedTarget {
   /** Name of the profile that picked it. */
@@ -90,10 +96,10 @@ export interface PluginInstance {
   readHeaders?(request: PluginRequest): Rejection | { readonly fairnessId: string } | undefined;
   /** Screener: writes the places (into `candidates`) that may stay to `keep`, returns how many. All screeners see the same list. */
   screen?(request: PluginRequest, candidates: Candidates, keep: Int32Array): number;
-  /** Producer: gives data (`request.put`), or asks first. A string is its failure: later producers do not run. */
-  produce?(request: PluginRequest): AskDraft | string | undefined;
-  /** Producer: the answer to its ask. Null when it failed or came too late. */
-  resume?(request: PluginRequest, answer: AskValue): AskDraft | string | undefined;
+  /** Producer: gives data (`request.put`), or asks or waits first. A string is its failure: later producers do not run. */
+  produce?(request: PluginRequest): AskDraft | WaitDraft | string | undefined;
+  /** Producer: the answer to its ask. Null when it failed or came too late, and after a wait. */
+  resume?(request: PluginRequest, answer: AskValue): AskDraft | WaitDraft | string | undefined;
   /** Admitter: a reason to refuse the request, or undefined. */
   deny?(request: PluginRequest, candidates: Candidates): string | Rejection | undefined;
   /** Asks for IO before scheduling; `resume` gets the answer. */

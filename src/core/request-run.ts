@@ -8,7 +8,7 @@ import { draw, drawName } from "./draw.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { Env, Micros } from "./env.ts";
 import type { AskValue } from "./events.ts";
-import type { AskDraft, PluginInstance, PrimaryResult, ProfileResult, ReservedTarget } from "./plugin.ts";
+import type { AskDraft, PluginInstance, PrimaryResult, ProfileResult, ReservedTarget, WaitDraft } from "./plugin.ts";
 import type { Rejection } from "./rejection.ts";
 import { NO_CANDIDATES, NO_MODEL, NO_PODS, NOT_CACHED, SCREENED_OUT } from "./rejection.ts";
 import type { RequestState } from "./request-state.ts";
@@ -24,8 +24,8 @@ export interface RunContext {
   readonly endpoints: Endpoints;
   admission(): Admission;
   priorityOf(objective: string): number;
-  /** Parks the request until the ask is over. */
-  ask(request: RequestState, asker: PluginInstance, draft: AskDraft, timeoutUs: Micros): void;
+  /** Parks the request until the ask or the wait is over. */
+  ask(request: RequestState, asker: PluginInstance, draft: AskDraft | WaitDraft, timeoutUs: Micros): void;
   /** Place for the reasons of the decision that is about to be made. */
   record(request: RequestState): DecisionRecord;
 }

@@ -25,8 +25,10 @@ export class RequestState implements PluginRequest {
   stage: Stage = "arrived";
   /** Index of the plugin within the stage. */
   position = 0;
-  /** Id of the ask that it waits for; -1 when none. */
+  /** Id of the ask or wait that it is parked by; -1 when none. */
   ask = -1;
+  /** True when it waits for a time alone. */
+  waits = false;
   /** Who asked. */
   asker: PluginInstance | undefined;
   targetModel = "";
