@@ -29,7 +29,7 @@ function scored(plugin: PluginInstance, request: RequestState, before: number): 
 /** What the scheduler makes of a score: held to 0..1, NaN as it is. The sign of 0 does not count. */
 function clamped(score: number): number {
   if (score > 1) return 1;
-  return score < 0 || score === 0 ? 0 : score;
+  return score <= 0 ? 0 : score;
 }
 
 interface Run {
