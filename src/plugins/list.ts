@@ -48,6 +48,7 @@ import { pdProfileHandler } from "./profile-handlers/pd-profile-handler.ts";
 import { singleProfileHandler } from "./profile-handlers/single-profile-handler.ts";
 import { agentIdentity } from "./request-control/agent-identity.ts";
 import { destinationEndpointServedVerifier } from "./request-control/destination-endpoint-served-verifier.ts";
+import { disaggregatedsetRolloutScreener } from "./request-control/disaggregatedset-rollout-screener.ts";
 import { requestAttributeReporter } from "./request-control/request-attribute-reporter.ts";
 import { activeRequestScorer } from "./scorers/active-request-scorer.ts";
 import { contextLengthAware } from "./scorers/context-length-aware.ts";
@@ -127,6 +128,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   probabilisticAdmitter,
   agentIdentity,
   destinationEndpointServedVerifier,
+  disaggregatedsetRolloutScreener,
   requestAttributeReporter,
   dcgmDataSource,
   endpointNotificationSource,

@@ -1,14 +1,14 @@
 import { z } from "zod";
+import { parseLabelSelector } from "../filters/label-selector-text.ts";
 import { headerName, textOr } from "../params.ts";
-import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const headerSelector = z.strictObject({
   name: z.string().default("").describe("Name of the selector."),
   headerName: headerName
     .refine((name) => name !== "", "the name of a header")
-    .describe("Header with the wanted value."),
+    .describe("Header of the request with the wanted value, and of the response with that of the endpoint."),
   labelKey: z.string().min(1, "the name of a label").describe("Label that it is compared with."),
-  mode: z.enum(["strict", "prefer"]).describe("strict drops the other endpoints."),
+  mode: z.enum(["strict", "prefer"]).describe("strict drops the other endpoints; prefer only tells the label."),
 });
 
 const revisionGating = z
@@ -26,19 +26,22 @@ const revisionGating = z
     message: "at least one role, as mode is not disabled",
   });
 
-// 9.1
-const rolloutScreener = defineUnbuilt({
-  type: "disaggregatedset-rollout-screener",
-  points: ["screener", "requestControl"],
-  stability: "alpha",
-  params: z.strictObject({
-    scope: z
-      .strictObject({ labelSelector: z.string().min(1, "a label selector").describe("Pods that count.") })
-      .describe("Which pods are looked at."),
-    headerSelectors: z.array(headerSelector).default([]).describe("Headers by which requests choose."),
-    revisionGating: revisionGating.describe("Which revisions take requests."),
-  }),
-  headerNames: ({ headerSelectors }) => headerSelectors.map(({ headerName: name }) => name),
+const labelSelector = z
+  .string()
+  .min(1, "a label selector")
+  .superRefine((text, context) => {
+    const read = parseLabelSelector(text);
+    if (typeof read === "function") return;
+    context.addIssue({ code: "custom", message: `a label selector such as "a=b,c in (d,e)": ${read.failed}` });
+  });
+
+/** Parameters of disaggregatedset-rollout-screener. */
+export const rolloutParams = z.strictObject({
+  scope: z
+    .strictObject({ labelSelector: labelSelector.describe("Pods that count, as kubectl selects them.") })
+    .describe("Which pods are looked at."),
+  headerSelectors: z.array(headerSelector).default([]).describe("Headers by which requests choose."),
+  revisionGating: revisionGating.describe("Which revisions take requests."),
 });
 
-export const UNBUILT_REQUEST_CONTROL = [rolloutScreener];
+export type RolloutParams = z.infer<typeof rolloutParams>;
