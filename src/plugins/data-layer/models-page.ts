@@ -72,4 +72,10 @@ function textOf(value: unknown, where: string): string | undefined {
 }
 
 const wrong = (where: string, found: unknown, expected: string): WrongList =>
-  new WrongList(`${where} is ${JSON.stringify(found).slice(0, 40)}, expected ${expected}`);
+  new WrongList(`${where} is ${shown(found)}, expected ${expected}`);
+
+/** Lists and objects by their kind alone: writing one that is nested deep would overflow the stack. */
+function shown(found: unknown): string {
+  if (Array.isArray(found)) return "a list";
+  return typeof found === "object" && found !== null ? "an object" : JSON.stringify(found).slice(0, 40);
+}

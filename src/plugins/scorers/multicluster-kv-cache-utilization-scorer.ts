@@ -11,7 +11,7 @@ export const multiclusterKvCacheUtilizationScorer = defineScorer({
   stability: "alpha",
   params: noParams,
   ignoresParams: true,
-  data: () => ({ wants: [clusterSignalKey(CLUSTER_KV_USAGE)] }),
+  data: () => ({ requires: [clusterSignalKey(CLUSTER_KV_USAGE)] }),
   example: `
 plugins:
 - type: multicluster-kv-cache-utilization-scorer

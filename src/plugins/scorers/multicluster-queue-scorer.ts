@@ -15,7 +15,7 @@ export const multiclusterQueueScorer = defineScorer({
   stability: "alpha",
   params: noParams,
   ignoresParams: true,
-  data: () => ({ wants: [clusterSignalKey(CLUSTER_QUEUE)] }),
+  data: () => ({ requires: [clusterSignalKey(CLUSTER_QUEUE)] }),
   example: `
 plugins:
 - type: multicluster-queue-scorer
