@@ -89,7 +89,8 @@ export function createPageScraper(options: PageScraperOptions, sink: ScrapeSink)
       const refused = (cause: string) =>
         counted.onError("poll", endpoint, `Cannot scrape ${endpoint.id} at ${endpoint.metricsHost}: ${cause}`);
       if (scrapers.size === ENDPOINTS_MAX) return refused(`${ENDPOINTS_MAX} endpoints are scraped already`);
-      if (!(target.port >= 1 && target.port <= PORT_MAX)) return refused(`the port is none, expected 1 to ${PORT_MAX}`);
+      if (!Number.isInteger(target.port) || target.port < 1 || target.port > PORT_MAX)
+        return refused(`the port is none, expected 1 to ${PORT_MAX}`);
       const scraper = new EndpointScraper(endpoint, target, { periodMs, pollTimeoutMs, extractors }, buffers, counted);
       scrapers.set(endpoint.slot, scraper);
       added++;

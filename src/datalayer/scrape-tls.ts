@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { HttpSourceParams } from "../plugins/data-layer/http-source-params.ts";
@@ -13,7 +14,7 @@ export async function readScrapeTls(
 ): Promise<ScrapeTls | undefined> {
   const { scheme, insecureSkipVerify, caCertPath, clientCertPath, clientKeyPath } = params;
   if (scheme === "http") return undefined;
-  const ca = insecureSkipVerify || caCertPath === "" ? undefined : await readPem("caCertPath", caCertPath);
+  const ca = insecureSkipVerify || caCertPath === "" ? undefined : await readAuthorities(caCertPath);
   const client =
     clientCertPath === ""
       ? {}
@@ -27,6 +28,23 @@ export async function readScrapeTls(
     });
   }
   return { insecureSkipVerify, ...(ca !== undefined && { ca }), ...client };
+}
+
+/** Reads the authorities. Node passes over what it can't read among them, and would then trust nobody without a word. */
+async function readAuthorities(path: string): Promise<string> {
+  const pem = await readPem("caCertPath", path);
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (!blocks.some(isCertificate)) throw new Error(`Cannot use caCertPath ${path}: it holds no certificate`);
+  return pem;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    void new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function readPem(parameter: string, path: string): Promise<string> {
