@@ -8,7 +8,8 @@ import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
 import { EventRecorder } from "../observability/event-recorder.ts";
 import { createLog } from "../observability/log.ts";
 import { startMetricsServer } from "../observability/metrics-server.ts";
-import { createPoolMetrics } from "../observability/pool-metrics.ts";
+import { createPickerMetrics, type PickerMetrics } from "../observability/picker-metrics.ts";
+import { registerPoolMetrics } from "../observability/pool-metrics.ts";
 import type { ExtProcServer } from "../server/ext-proc-server.ts";
 import { startExtProcServer } from "../server/ext-proc-server.ts";
 import type { LivePool } from "../server/live-pool.ts";
@@ -96,10 +97,12 @@ async function start(flags: EppFlags, unknownFlagCount: number, log: Logger): Pr
         problem: (message) => log.error(message),
       })
     : undefined;
+  const metered = createPickerMetrics();
   const pool = await startLivePool({
     source,
     seed,
     limits,
+    probe: metered.probe,
     refreshMetricsIntervalMs: flags.refreshMetricsIntervalUs / 1000,
     ...(recorder && { record: (event, number) => recorder.record(event, number) }),
     problem: (message) => log.warn(message),
@@ -110,9 +113,10 @@ async function start(flags: EppFlags, unknownFlagCount: number, log: Logger): Pr
   };
   let extProc: ExtProcServer | undefined;
   try {
-    const serving = await startServer(flags, log, pool, closers);
+    metered.attach(pool.driver);
+    const serving = await startServer(flags, log, pool, metered, closers);
     extProc = serving;
-    const metrics = await startMetrics(flags, unknownFlagCount, pool, serving);
+    const metrics = await startMetrics(flags, unknownFlagCount, pool, metered, serving);
     const { port: grpcPort, healthPort } = serving;
     log.info({ seed, grpcPort, healthPort, metricsPort: metrics.port }, "serving");
     return {
@@ -136,6 +140,7 @@ async function startServer(
   flags: EppFlags,
   log: Logger,
   pool: LivePool,
+  metered: PickerMetrics,
   closers: (() => unknown)[],
 ): Promise<ExtProcServer> {
   const tls = await tlsSource(flags, log);
@@ -149,13 +154,21 @@ async function startServer(
     rewrite: flags.rewrite,
     emitEndpointScores: flags.emitEndpointScores,
     limits: serverLimits(flags),
+    openMeter: () => metered.exchanges.open(),
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
     failed: (error) => log.error({ err: error }, "a stream failed"),
   });
 }
 
-function startMetrics(flags: EppFlags, unknownFlagCount: number, pool: LivePool, extProc: ExtProcServer) {
-  const registry = createPoolMetrics({
+function startMetrics(
+  flags: EppFlags,
+  unknownFlagCount: number,
+  pool: LivePool,
+  { registry }: PickerMetrics,
+  extProc: ExtProcServer,
+) {
+  registerPoolMetrics({
+    registry,
     driver: pool.driver,
     poolName: flags.poolName,
     unknownFlagCount,

@@ -5,7 +5,8 @@ import type { Logger } from "pino";
 import type { ConfigSource } from "../core/events.ts";
 import { createLog } from "../observability/log.ts";
 import { startMetricsServer } from "../observability/metrics-server.ts";
-import { createPoolMetrics } from "../observability/pool-metrics.ts";
+import { createPickerMetrics } from "../observability/picker-metrics.ts";
+import { registerPoolMetrics } from "../observability/pool-metrics.ts";
 import type { GatewayLimits } from "../server/gateway-limits.ts";
 import { type Gateway, startGateway } from "../server/gateway.ts";
 import { startLivePool } from "../server/live-pool.ts";
@@ -74,7 +75,9 @@ async function run(argv: readonly string[]): Promise<number> {
 async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<number>> {
   const seed = args.seed >= 0 ? args.seed : randomInt(SEED_END);
   const { host } = args;
+  const metered = createPickerMetrics();
   const pool = await startLivePool({
+    probe: metered.probe,
     source: await configSource(args),
     seed,
     limits: { prefixIndexBytesMax: args.prefixIndexBytesMax },
@@ -88,8 +91,10 @@ async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<numb
   };
   let gateway: Gateway | undefined;
   try {
+    metered.attach(pool.driver);
     const serving = await startGateway({
       driver: pool.driver,
+      openMeter: () => metered.exchanges.open(),
       host,
       port: args.port,
       rewrite: args.rewrite,
@@ -98,14 +103,15 @@ async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<numb
     });
     gateway = serving;
     if (args.metricsPort > 0) {
-      const registry = createPoolMetrics({
+      registerPoolMetrics({
+        registry: metered.registry,
         driver: pool.driver,
         poolName: "gateway",
         freshWithinUs: FRESH_WITHIN_US,
         streamCount: () => serving.requestCount,
         bodyBytesInFlight: () => serving.bodyBytesInFlight,
       });
-      const metrics = await startMetricsServer(registry, { host, port: args.metricsPort });
+      const metrics = await startMetricsServer(metered.registry, { host, port: args.metricsPort });
       closers.push(() => metrics.stop());
     }
     log.info({ seed, host, port: serving.port, endpoints: pool.driver.core.endpoints.size }, "serving");

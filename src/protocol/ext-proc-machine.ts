@@ -6,7 +6,7 @@ import type { BlockedPrompts } from "../core/request-facts.ts";
 import type { ResponseMetadata } from "../core/request-state.ts";
 import type { BodyShare } from "./body-account.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { foldRequestHeaders, type HeaderValues, REQUEST_ID_HEADER } from "./header-rules.ts";
+import { foldRequestHeaders, type HeaderValues, REQUEST_ID_HEADER, saysServerError } from "./header-rules.ts";
 import {
   BODIES_FULL,
   BODY_CUT_OFF,
@@ -23,10 +23,12 @@ import {
   bodyBytesOf,
   type HeadersMessage,
   type IncomingMessage,
+  type OutgoingMessage,
   type ProtocolConfig,
   type StreamMetadata,
   type TrailersMessage,
 } from "./messages.ts";
+import { meteredByHeaders } from "./metered-by-headers.ts";
 import { readServed, readSubset, withEndMetadata } from "./metadata.ts";
 import { type AnswerForm, routeAnswer } from "./request-answer.ts";
 import { readBodylessRequest, type ReadRequest, readRequest, requestIdOf } from "./request-reader.ts";
@@ -115,7 +117,8 @@ export class ExtProcMachine {
       return;
     }
     this.#tellEnd("error");
-    this.#refuse(outcome.rejection);
+    const { facts, targetModel, fairnessId, priority } = decision;
+    this.#refuse(outcome.rejection, { model: facts.model, targetModel, fairnessId, priority });
   }
 
   /**
@@ -144,6 +147,7 @@ export class ExtProcMachine {
     this.#phase = "abandoned";
     this.#dropRequest();
     this.#share.close();
+    this.#host.meter?.closed();
   }
 
   #requestHeaders(message: HeadersMessage): void {
@@ -205,6 +209,7 @@ export class ExtProcMachine {
 
   /** @param whole false when there may be more of the body than the proxy's buffer holds */
   #bodyComplete(metadata: StreamMetadata | undefined, whole: boolean): void {
+    this.#host.meter?.requestComplete();
     const id = requestIdOf(this.#headers, this.#options.newRequestId);
     const empty = this.#headers.has(REQUEST_ID_HEADER);
     if (id.made && this.#headersSeen && (!empty || this.#config)) this.#requestIdToSet = id.value;
@@ -234,6 +239,7 @@ export class ExtProcMachine {
     this.#relay = this.#newRelay(read.parser, read.facts.stream, decision.facts.model, decision.targetModel);
     for (const message of messages) this.#host.send(message);
     if (this.#trailersWait) this.#host.send({ kind: "requestTrailers" });
+    this.#host.meter?.routed(decision, read.facts.bodyless ? -1 : sentBytes(messages) || body.length);
     if (read.parsed?.skipResponse) {
       this.#tellEnd("natural");
       this.#finish(STATUS_OK);
@@ -246,11 +252,12 @@ export class ExtProcMachine {
     return { kind: "streamed", bodyEndsStream: !this.#trailersWait };
   }
 
-  /** Ends the exchange with an error to the client. */
-  #refuse(rejection: Rejection): void {
+  /** Ends the exchange with an error to the client. `request`: who it is counted for; by its headers alone when not given. */
+  #refuse(rejection: Rejection, request = meteredByHeaders(this.#headers)): void {
     this.#phase = "refused";
     this.#dropRequest();
     this.#host.send(immediateAnswer(rejection));
+    this.#host.meter?.refused(rejection.code, request);
     this.#finish(STATUS_OK);
   }
 
@@ -259,11 +266,15 @@ export class ExtProcMachine {
     const first = this.#phase === "routed" && !this.#responseStarted && !this.#endTold;
     const edits = first ? this.#host.responseStarted(readServed(message.metadata)) : NO_EDITS;
     this.#responseStarted = true;
-    this.#relayed(relay.headers(message, edits));
+    const relayed = relay.headers(message, edits);
+    this.#host.meter?.responseHeaders(relay.isStream);
+    if (saysServerError(message.headers)) this.#host.meter?.modelServerError();
+    this.#relayed(relayed);
   }
 
   #responseBody(message: BodyMessage): void {
     const relay = this.#openRelay();
+    this.#host.meter?.responseBody(message.body.length);
     if (!this.#firstByteSeen && message.body.length > 0) {
       this.#firstByteSeen = true;
       if (this.#phase === "routed" && !this.#endTold) this.#host.responseFirstByte();
@@ -280,6 +291,8 @@ export class ExtProcMachine {
     // The end is told before the last message leaves, as plugins may have something to say with it.
     const told = complete ? this.#tellEnd("natural") : undefined;
     for (const message of withEndMetadata(messages, told)) this.#host.send(message);
+    if (complete) this.#host.meter?.responseComplete(this.#relay?.reader?.usage());
+    this.#host.meter?.responseHandled();
   }
 
   /** The relay; a response that comes before its request is routed is the proxy's own, and the request is given up. */
@@ -325,9 +338,13 @@ export class ExtProcMachine {
   #finish(status: { readonly code: number; readonly details: string }): void {
     this.#finished = true;
     this.#host.finish(status);
+    this.#host.meter?.closed();
   }
 
   #requestBodyMode(): number {
     return this.#config?.requestBodyMode ?? BODY_MODE.fullDuplexStreamed;
   }
 }
+
+const sentBytes = (messages: readonly OutgoingMessage[]): number =>
+  messages.reduce((sum, message) => sum + bodyBytesOf(message), 0);

@@ -111,3 +111,7 @@ export function isEventStream(headers: readonly HeaderField[]): boolean {
   const last = headers.findLast(({ key }) => key === "content-type");
   return last !== undefined && textOf(last.value).includes("text/event-stream");
 }
+
+/** True when response headers tell of an error by a header of the very name `status`, as stock asks; Envoy's is `:status`. */
+export const saysServerError = (headers: readonly HeaderField[]): boolean =>
+  headers.some(({ key, value }) => key === "status" && textOf(value) !== "200");

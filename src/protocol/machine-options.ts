@@ -5,6 +5,7 @@ import type { BlockedPrompts, RequestFacts } from "../core/request-facts.ts";
 import type { ResponseMetadata } from "../core/request-state.ts";
 import type { BodyAccount } from "./body-account.ts";
 import type { HeaderLimits } from "./codec.ts";
+import type { ExchangeMeter } from "./exchange-meter.ts";
 import type { OutgoingMessage } from "./messages.ts";
 
 /** What has to be read of a request; follows from the plan that is current when its body is complete. */
@@ -61,6 +62,8 @@ export const STATUS_OK: StreamStatus = { code: 0, details: "" };
 
 /** What the machine of one stream calls. `arrive` comes at most once; after it `ended` comes exactly once. */
 export interface MachineHost {
+  /** Measures the exchange; absent: nothing is measured. */
+  readonly meter?: ExchangeMeter | undefined;
   /** A request is complete. Its decision is given to `machine.onDecision`, within this call or later. */
   arrive(facts: ArrivingFacts): void;
   /**

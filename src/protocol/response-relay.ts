@@ -61,6 +61,11 @@ export class ResponseRelay {
     return this.#reader;
   }
 
+  /** True when the answer is passed on as it comes: it was asked for so, or says so. */
+  get isStream(): boolean {
+    return this.#streaming;
+  }
+
   /** @param edits headers that plugins set on the response, by lower-case name */
   headers(message: HeadersMessage, edits: ReadonlyMap<string, string>): Relayed {
     const eventStream = isEventStream(message.headers);

@@ -1,6 +1,7 @@
 import type { CoreLimits } from "../core/core-limits.ts";
 import { Core } from "../core/core.ts";
 import type { Decision } from "../core/decision.ts";
+import type { Env } from "../core/env.ts";
 import type {
   AskValue,
   ConfigSource,
@@ -40,6 +41,8 @@ export interface CoreDriverOptions {
   readonly record?: (event: CoreEvent, number: number) => void;
   /** Does the IO of an ask that is not about the request's own blocks. */
   readonly ask?: (ask: Ask) => Promise<AskValue>;
+  /** Times the plugins (`Env.probe`). */
+  readonly probe?: Env["probe"];
   /** Told of what a requester, observer or recorder threw: others go on. Without it that is thrown on, and they may not. */
   readonly failed?: (error: unknown) => void;
 }
@@ -68,7 +71,11 @@ export class CoreDriver {
 
   constructor(options: CoreDriverOptions) {
     this.#options = options;
-    const env = { seed: options.seed, emit: (notice: Notice) => void this.#notices.push(notice) };
+    const env: Env = {
+      seed: options.seed,
+      emit: (notice: Notice) => void this.#notices.push(notice),
+      ...(options.probe && { probe: options.probe }),
+    };
     this.core = new Core({ env, compile: options.compile, ...(options.limits && { limits: options.limits }) });
   }
 

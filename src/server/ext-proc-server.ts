@@ -4,6 +4,7 @@ import { blockIds } from "../core/block-ids.ts";
 import type { RewriteMode } from "../core/parser.ts";
 import { BodyAccount } from "../protocol/body-account.ts";
 import type { MachineOptions, ProtocolLimits, ReadingPlan } from "../protocol/machine-options.ts";
+import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
 import { serveExtProc } from "./ext-proc-stream.ts";
 import { startGrpcJsTransport } from "./grpc-js-transport.ts";
 import { healthMethods, type HealthSource, SERVING_STATUS } from "./health.ts";
@@ -57,6 +58,8 @@ export interface ExtProcServerOptions {
   /** How long running streams have after that; then they are broken off. */
   readonly stopGraceMs?: number;
   readonly startTransport?: StartTransport;
+  /** Opens the meter of a stream; absent: nothing is measured. */
+  readonly openMeter?: () => ExchangeMeter;
   /** Told of errors that should not be; each cost one stream. */
   readonly failed?: (error: unknown) => void;
 }
@@ -97,6 +100,7 @@ export async function startExtProcServer(options: ExtProcServerOptions): Promise
   const stream = {
     machine: machineOptions(options, limits, account),
     picker: options.picker,
+    openMeter: options.openMeter,
     failed: failedOf(options),
   };
   const process: StreamHandler = (serverStream) => {

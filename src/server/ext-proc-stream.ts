@@ -1,5 +1,6 @@
 import type { Decision } from "../core/decision.ts";
 import { createResponseEncoder, decodeRequest } from "../protocol/codec.ts";
+import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
 import { ExtProcMachine } from "../protocol/ext-proc-machine.ts";
 import type { MachineHost, MachineOptions } from "../protocol/machine-options.ts";
 import { bodyBytesOf } from "../protocol/messages.ts";
@@ -14,6 +15,8 @@ const OK = { code: 0, details: "" };
 export interface ExtProcStreamOptions {
   readonly machine: MachineOptions;
   readonly picker: PickerPort;
+  /** Opens the meter of a stream; absent: nothing is measured. */
+  readonly openMeter?: (() => ExchangeMeter) | undefined;
   /** Told of an error that should not be: the stream that met it ended with INTERNAL, others go on. */
   readonly failed: (error: unknown) => void;
 }
@@ -25,6 +28,7 @@ export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions
   const { picker } = options;
   let key = -1;
   const host: MachineHost = {
+    meter: options.openMeter?.(),
     arrive(facts) {
       const requester = {
         decided(decision: Decision) {

@@ -7,6 +7,8 @@ import { NO_CANDIDATES, NO_PODS, REJECTION_STATUS, type Rejection, rejectionText
 import type { RewriteMode, Usage } from "../core/parser.ts";
 import type { BodyAccount, BodyShare } from "../protocol/body-account.ts";
 import { joined } from "../protocol/byte-collector.ts";
+import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
+import { meteredByHeaders } from "../protocol/metered-by-headers.ts";
 import { foldRequestHeaders, type HeaderValues } from "../protocol/header-rules.ts";
 import {
   type ReadingOptions,
@@ -35,6 +37,8 @@ export interface ExchangeContext {
   readonly limits: GatewayLimits;
   /** True once the gateway stops: connections end after their answer. */
   readonly draining: () => boolean;
+  /** Opens the meter of an exchange; absent: nothing is measured. */
+  readonly openMeter?: (() => ExchangeMeter) | undefined;
   /** An attempt at a pod failed. */
   readonly attemptFailed: (target: string, failure: UpstreamFailure) => void;
 }
@@ -59,6 +63,7 @@ export class GatewayExchange {
   readonly #path: string;
   readonly #headers: HeaderValues;
   readonly #requestId: string;
+  readonly #meter: ExchangeMeter | undefined;
   #body: Uint8Array | undefined;
   #read: ReadRequest | undefined;
   /** Key of the arrival that the core has not been told the end of; -1 when there is none. */
@@ -76,6 +81,7 @@ export class GatewayExchange {
     this.#path = path;
     this.#response = response;
     this.#share = context.account.open();
+    this.#meter = context.openMeter?.();
     this.#headers = foldRequestHeaders(headerFields(request, path));
     this.#requestId = requestIdOf(this.#headers, context.newRequestId).value;
   }
@@ -105,6 +111,7 @@ export class GatewayExchange {
   #bodyRead(outcome: Uint8Array | Rejection): void {
     if (this.#ended) return;
     if ("code" in outcome) return this.#refuse(outcome);
+    this.#meter?.requestComplete();
     this.#body = outcome;
     const read = readRequest(this.#context.reading, this.#headers, this.#requestId, outcome, undefined);
     if ("code" in read) return this.#refuse(read);
@@ -139,7 +146,8 @@ export class GatewayExchange {
     this.#tell("error");
     const { rejection } = outcome;
     if (this.#lastFailure && (rejection === NO_CANDIDATES || rejection === NO_PODS)) return this.#fail();
-    this.#refuse(rejection);
+    const { facts, targetModel, fairnessId, priority } = decision;
+    this.#refuse(rejection, { model: facts.model, targetModel, fairnessId, priority });
   }
 
   #attempt(route: Route): void {
@@ -147,17 +155,26 @@ export class GatewayExchange {
     const { agent, driver, draining } = this.#context;
     const target = picked.targets[at];
     const key = this.#key;
+    if (this.#retries === 0) this.#meter?.routed(decision, decision.facts.bodyless ? -1 : (this.#body?.length ?? 0));
     const answer = new GatewayResponse(this.#response, {
       rename: this.#rename(decision),
       createReader: (eventStream) => this.#read?.parser?.createResponseReader?.(eventStream),
       draining,
-      started: () => {
+      started: (isStream) => {
+        this.#meter?.responseHeaders(isStream || decision.facts.stream);
         this.#dropBody();
         if (decision.facts.bodyless) return new Map();
         return driver.responseStarted(key, { served: target, tells: true });
       },
       firstByte: () => !decision.facts.bodyless && driver.responseFirstByte(key),
-      done: (usage) => this.#end("natural", usage),
+      passed: (bytes) => {
+        this.#meter?.responseBody(bytes);
+        this.#meter?.responseHandled();
+      },
+      done: (usage) => {
+        this.#meter?.responseComplete(usage);
+        this.#end("natural", usage);
+      },
       failed: (error, started) => this.#attemptFailed(route, failureOf(error), started),
     });
     this.#answer = answer;
@@ -214,8 +231,9 @@ export class GatewayExchange {
   }
 
   /** Answers in the stock EPP's words. */
-  #refuse(rejection: Rejection): void {
+  #refuse(rejection: Rejection, request = meteredByHeaders(this.#headers)): void {
     const { droppedReason, code } = rejection;
+    this.#meter?.refused(code, request);
     this.#send(REJECTION_STATUS[code], "text/plain", rejectionText(rejection), {
       ...(droppedReason && { "x-llm-d-request-dropped-reason": droppedReason }),
     });
@@ -263,6 +281,7 @@ export class GatewayExchange {
     this.#tell(cause, usage);
     this.#dropBody();
     this.#share.close();
+    this.#meter?.closed();
   }
 }
 

@@ -9,10 +9,12 @@ export interface GatewayResponseOptions {
   readonly rename: { readonly served: string; readonly requested: string } | undefined;
   readonly createReader: (eventStream: boolean) => ResponseReader | undefined;
   readonly draining: () => boolean;
-  /** Response headers came; gives the headers that plugins set on the answer. */
-  readonly started: () => ReadonlyMap<string, string>;
+  /** Response headers came, of a stream of events or not; gives the headers that plugins set on the answer. */
+  readonly started: (isStream: boolean) => ReadonlyMap<string, string>;
   /** The first byte of the body came. */
   readonly firstByte: () => void;
+  /** So many bytes of the body came. */
+  readonly passed: (bytes: number) => void;
   /** The answer is complete. */
   readonly done: (usage: Usage | undefined) => void;
   /** It broke off; `started` when headers had been passed on. */
@@ -52,12 +54,13 @@ export class GatewayResponse implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#aborted) return;
     const { rename, draining, started, createReader } = this.#options;
     const headers = textHeaders(controller.rawHeaders);
-    this.#reader = createReader(isEventStream(headers));
+    const isStream = isEventStream(headers);
+    this.#reader = createReader(isStream);
     if (rename) this.#restorer = new ModelNameRestorer(rename.served, rename.requested);
     const response = this.#response;
     if (draining()) response.shouldKeepAlive = false;
     response.on("drain", this.#drained);
-    response.writeHead(status, text || undefined, clientResponseHeaders(headers, started(), !rename));
+    response.writeHead(status, text || undefined, clientResponseHeaders(headers, started(isStream), !rename));
     this.#started = true;
     // After the bytes that came along with the headers, which so share a packet with them.
     process.nextTick(() => response.writableEnded || response.destroyed || response.flushHeaders());
@@ -72,6 +75,7 @@ export class GatewayResponse implements Dispatcher.DispatchHandler {
     this.#reader?.push(chunk, false);
     const bytes = this.#restorer ? this.#restorer.push(chunk) : chunk;
     if (bytes.length > 0 && !this.#response.write(bytes)) controller.pause();
+    this.#options.passed(chunk.length);
   }
 
   onResponseEnd(): void {

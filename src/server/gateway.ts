@@ -7,6 +7,7 @@ import { Agent } from "undici";
 import { blockIds } from "../core/block-ids.ts";
 import type { RewriteMode } from "../core/parser.ts";
 import type { Rejection } from "../core/rejection.ts";
+import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
 import { BodyAccount } from "../protocol/body-account.ts";
 import type { CoreDriver } from "./core-driver.ts";
 import { GatewayExchange, type ExchangeContext } from "./gateway-exchange.ts";
@@ -22,6 +23,8 @@ export interface GatewayOptions {
   readonly port: number;
   readonly rewrite?: RewriteMode;
   readonly limits?: Partial<GatewayLimits>;
+  /** Opens the meter of an exchange; absent: nothing is measured. */
+  readonly openMeter?: () => ExchangeMeter;
   /** Told of each attempt at a pod that brought no whole answer. */
   readonly attemptFailed?: (target: string, failure: UpstreamFailure) => void;
 }
@@ -67,6 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     newRequestId: randomUUID,
     limits,
     draining: () => draining,
+    openMeter: options.openMeter,
     attemptFailed: options.attemptFailed ?? (() => undefined),
   };
   const app = createServer(limits);

@@ -1,6 +1,7 @@
 import { compilePlan, type EppPlan } from "../config/compile-plan.ts";
 import type { DataLayer } from "../config/data-layer.ts";
 import type { CoreLimits } from "../core/core-limits.ts";
+import type { Env } from "../core/env.ts";
 import type { ConfigSource, CoreEvent, EndpointDescription } from "../core/events.ts";
 import { createDataSources } from "../datalayer/data-sources.ts";
 import { createDiscoveryOf } from "../datalayer/discoveries.ts";
@@ -22,6 +23,8 @@ export interface LivePoolOptions {
   readonly refreshMetricsIntervalMs?: number;
   /** Sees each event as it enters the core, with its number. */
   readonly record?: (event: CoreEvent, number: number) => void;
+  /** Times the plugins (`Env.probe`). */
+  readonly probe?: Env["probe"];
   /** Told in words of what is wrong and does not end the pool: old forms in the config, broken files, silent pods. */
   readonly problem: (message: string) => void;
 }
@@ -51,6 +54,7 @@ export async function startLivePool(options: LivePoolOptions): Promise<LivePool>
     seed,
     nowUs: () => Math.floor((performance.now() - startMs) * 1000),
     ...(limits && { limits }),
+    ...(options.probe && { probe: options.probe }),
     ...(record && { record }),
     failed: (error) => tell(`An error that should not be: ${error instanceof Error ? error.stack : String(error)}`),
   });

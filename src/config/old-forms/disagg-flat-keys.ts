@@ -35,7 +35,8 @@ export const disaggFlatKeys = ofPlugins([HANDLER], (plugin, path, problems) => {
   const names = flat.map(({ key }) => key).join(", ");
   problems.warn(flat[0].keyPlace, [...path, "parameters"], `an older form: ${names}; today profiles and deciders`);
   const kept = { ...parameters, entries: parameters.entries.filter((entry) => !flat.includes(entry)) };
-  const nested = Object.entries(groups).reduce((map, [group, value]) => withEntry(map, group, value), kept);
+  let nested: ConfigMap = kept;
+  for (const [group, value] of Object.entries(groups)) nested = withEntry(nested, group, value);
   return inPlace(plugin, "parameters", nested);
 });
 

@@ -1,0 +1,123 @@
+import type { Metric, Registry } from "prom-client";
+
+/** A family as the metrics page declares it. */
+export interface FamilySpec {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram, ascending, without +Inf. */
+  readonly buckets?: readonly number[];
+}
+
+/** Rows of one family beyond which values go to the row whose labels are all `other`: a histogram's row is 40 lines. */
+export const ROWS_MAX = 1000;
+
+const OTHER = "other";
+
+/**
+ * One series, or one histogram, of a family: numbers to add to. prom-client looks a label set up anew for every value,
+ * which costs more than the decision itself; a row is looked up once and kept.
+ */
+export class MetricRow {
+  readonly labels: readonly string[];
+  /** Counts by bucket, not cumulative, +Inf last; of a histogram alone. */
+  readonly counts: Float64Array;
+  value = 0;
+  count = 0;
+  readonly #buckets: readonly number[];
+
+  constructor(labels: readonly string[], buckets: readonly number[] | undefined) {
+    this.labels = labels;
+    this.#buckets = buckets ?? [];
+    this.counts = new Float64Array(buckets ? buckets.length + 1 : 0);
+  }
+
+  /** Counts up, or changes a gauge by so much. */
+  add(by = 1): void {
+    this.value += by;
+  }
+
+  set(value: number): void {
+    this.value = value;
+  }
+
+  /** Takes a value into the histogram; what is no number is left out. */
+  observe(value: number): void {
+    if (Number.isNaN(value)) return;
+    let low = 0;
+    let high = this.#buckets.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (value <= this.#buckets[middle]) high = middle;
+      else low = middle + 1;
+    }
+    this.counts[low]++;
+    this.count++;
+    this.value += value;
+  }
+}
+
+/** A family whose rows are made as they are first used. It is on the page from its first row on, as stock. */
+export class MetricFamily {
+  readonly spec: FamilySpec;
+  readonly #registry: Registry;
+  readonly #rows = new Map<string, MetricRow>();
+
+  constructor(spec: FamilySpec, registry: Registry) {
+    this.spec = spec;
+    this.#registry = registry;
+  }
+
+  /** The row of these label values, in the order of the labels. */
+  row(...values: readonly string[]): MetricRow {
+    const key = keyOf(values);
+    const known = this.#rows.get(key);
+    if (known) return known;
+    if (this.#rows.size >= ROWS_MAX && values.some((value) => value !== OTHER)) {
+      return this.row(...values.map(() => OTHER));
+    }
+    const row = new MetricRow(values, this.spec.buckets);
+    this.#rows.set(key, row);
+    if (this.#rows.size === 1) this.#register();
+    return row;
+  }
+
+  /** Takes a row off the page. */
+  drop(...values: readonly string[]): void {
+    this.#rows.delete(keyOf(values));
+  }
+
+  #register(): void {
+    const { name, help, type } = this.spec;
+    const get = () => Promise.resolve({ name, help, type, values: this.#samples(), aggregator: "sum" });
+    // prom-client asks no more of a metric than this.
+    this.#registry.registerMetric({ name, help, type, get } as unknown as Metric);
+  }
+
+  #samples(): readonly Sample[] {
+    const { name, type, labels, buckets = [] } = this.spec;
+    return [...this.#rows.values()].flatMap((row): readonly Sample[] => {
+      const own = Object.fromEntries(labels.map((label, i) => [label, row.labels[i]]));
+      if (type !== "histogram") return [{ value: row.value, labels: own }];
+      let sum = 0;
+      const steps = [...buckets, "+Inf"].map((le, i) => {
+        sum += row.counts[i];
+        return { metricName: `${name}_bucket`, labels: { ...own, le }, value: sum };
+      });
+      return [
+        ...steps,
+        { metricName: `${name}_sum`, labels: own, value: row.value },
+        { metricName: `${name}_count`, labels: own, value: row.count },
+      ];
+    });
+  }
+}
+
+interface Sample {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly metricName?: string;
+}
+
+const keyOf = (values: readonly string[]): string => (values.length === 1 ? values[0] : JSON.stringify(values));

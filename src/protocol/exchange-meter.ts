@@ -1,0 +1,38 @@
+import type { Decision } from "../core/decision.ts";
+import type { Usage } from "../core/parser.ts";
+import type { RejectionCode } from "../core/rejection.ts";
+
+/** Who a request is counted for. */
+export interface MeteredRequest {
+  /** Model that the client named; "" when none. */
+  readonly model: string;
+  /** Model after the rewrite. */
+  readonly targetModel: string;
+  readonly fairnessId: string;
+  readonly priority: number;
+}
+
+/**
+ * Measures one exchange; what it makes of it changes nothing. It has its own clock: each method is called as the thing
+ * happens. It is opened with the exchange, and every exchange ends with `closed`.
+ */
+export interface ExchangeMeter {
+  /** The request's body is whole. */
+  requestComplete(): void;
+  /** It is routed, and so many bytes of body go on; -1: it has no body. Called after the answer was sent. */
+  routed(decision: Decision, bodyBytes: number): void;
+  /** The client gets an error of ours. */
+  refused(code: RejectionCode, request: MeteredRequest): void;
+  /** Response headers came; `isStream`: the answer comes piece by piece. */
+  responseHeaders(isStream: boolean): void;
+  /** The model server answered with an error. */
+  modelServerError(): void;
+  /** So many bytes of the response body came. */
+  responseBody(bytes: number): void;
+  /** A message of the response is done with. */
+  responseHandled(): void;
+  /** The response is whole. */
+  responseComplete(usage: Usage | undefined): void;
+  /** The stream is over. */
+  closed(): void;
+}
