@@ -30,6 +30,8 @@ export interface StackOptions {
   readonly envoy?: Partial<EnvoyOptions>;
   /** True to have changes of the endpoints file followed. */
   readonly watchFile?: boolean;
+  /** Plugins and profiles in the place of the stack's own, without discovery; `plugins:` comes first. */
+  readonly config?: string;
 }
 
 /** Counts in-flight load as well, so that a reservation that is not given back can be seen. */
@@ -53,6 +55,13 @@ dataLayer:
   discovery: {pluginRef: file-discovery}
 `;
 
+/** A test's own config with the discovery of the stack's pods. */
+const withDiscovery = (own: string, endpointsFile: string, watchFile: boolean) =>
+  own.replace(
+    /^plugins:\n/m,
+    `plugins:\n- type: file-discovery\n  parameters: {path: ${JSON.stringify(endpointsFile)}, watchFile: ${watchFile}}\n`,
+  ) + "dataLayer:\n  discovery: {pluginRef: file-discovery}\n";
+
 /** Starts a stack for the test that runs; it is taken down when the test ends. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), "warmpath-stack-"));
@@ -62,7 +71,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const endpointsFile = join(folder, "endpoints.yaml");
   await writeEndpointsFile(endpointsFile, fleet.pods);
   const configFile = join(folder, "config.yaml");
-  writeFileSync(configFile, config(endpointsFile, options.watchFile ?? false));
+  const watchFile = options.watchFile ?? false;
+  const text = options.config
+    ? withDiscovery(options.config, endpointsFile, watchFile)
+    : config(endpointsFile, watchFile);
+  writeFileSync(configFile, text);
   const [grpcPort, healthPort, metricsPort] = await freePorts(3);
   const flags = ["--config-file", configFile, "--pool-name", "pool", "--tracing=false", "--seed", "1"];
   const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort, "--metrics-port", metricsPort].map(String);

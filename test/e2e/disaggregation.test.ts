@@ -1,0 +1,368 @@
+import { writeFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import type { Pod } from "../../src/simulator/pods/pod.ts";
+import { writeEndpointsFile, type PodsOptions } from "../../src/simulator/pods/start-pods.ts";
+import { series } from "../../src/simulator/test-support/disaggregated-pods.ts";
+import { describeWithEnvoy } from "../support/envoy.ts";
+import { startStack, type Stack, type StackOptions } from "../support/stack.ts";
+
+const MODEL = "Qwen3-0.6B";
+const WORDS = "tide and table of the harbour ".repeat(20);
+
+/** What KServe of Open Data Hub 3.5 generates for prefill and decode. */
+const KSERVE_35 = `
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: disagg-headers-handler
+- type: prefill-filter
+- type: decode-filter
+- type: queue-scorer
+- type: kv-cache-utilization-scorer
+- type: active-request-scorer
+- type: prefix-cache-scorer
+- type: max-score-picker
+- type: always-disagg-pd-decider
+- type: inflight-load-producer
+- type: disagg-profile-handler
+  parameters:
+    deciders: {prefill: always-disagg-pd-decider}
+schedulingProfiles:
+- name: prefill
+  plugins:
+  - {pluginRef: prefill-filter}
+  - {pluginRef: prefix-cache-scorer, weight: 3}
+  - {pluginRef: queue-scorer, weight: 2}
+  - {pluginRef: kv-cache-utilization-scorer, weight: 2}
+  - {pluginRef: max-score-picker}
+- name: decode
+  plugins:
+  - {pluginRef: decode-filter}
+  - {pluginRef: active-request-scorer, weight: 2}
+  - {pluginRef: prefix-cache-scorer, weight: 3}
+  - {pluginRef: max-score-picker}
+`;
+
+/** The same with a decider that looks at the decode pod's cache. */
+const PREFIX_BASED = KSERVE_35.replace(
+  "- type: always-disagg-pd-decider",
+  "- type: prefix-based-pd-decider\n  parameters: {nonCachedTokens: 64}",
+).replace("prefill: always-disagg-pd-decider", "prefill: prefix-based-pd-decider");
+
+/** What KServe generated for RHOAI 2.25: a threshold in bytes. */
+const KSERVE_225 = `
+apiVersion: inference.networking.x-k8s.io/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: prefill-header-handler
+- type: prefill-filter
+- type: decode-filter
+- type: prefix-cache-scorer
+- type: load-aware-scorer
+- type: max-score-picker
+- type: pd-profile-handler
+  parameters: {threshold: 100}
+schedulingProfiles:
+- name: prefill
+  plugins:
+  - {pluginRef: prefill-filter}
+  - {pluginRef: prefix-cache-scorer, weight: 2}
+  - {pluginRef: load-aware-scorer, weight: 1}
+  - {pluginRef: max-score-picker}
+- name: decode
+  plugins:
+  - {pluginRef: decode-filter}
+  - {pluginRef: prefix-cache-scorer, weight: 2}
+  - {pluginRef: load-aware-scorer, weight: 1}
+  - {pluginRef: max-score-picker}
+`;
+
+interface Sidecar {
+  readonly disaggregated: number;
+  readonly degraded: number;
+  readonly failed: number;
+  readonly decodeOnly: number;
+}
+interface Transfers {
+  readonly fetches: { readonly fetched: number; readonly failed: number };
+  readonly holds: { readonly released: number; readonly expired: number };
+}
+
+/** Two prefill and two decode pods behind picker and Envoy. */
+class Disaggregated {
+  readonly stack: Stack;
+
+  private constructor(stack: Stack) {
+    this.stack = stack;
+  }
+
+  static async start(config: string, pods: PodsOptions = {}, more: StackOptions = {}): Promise<Disaggregated> {
+    const { count: _, ...own } = { count: 0, ...pods };
+    const roles = { prefill: 2, decode: 2 };
+    return new Disaggregated(await startStack({ ...more, config, pods: { count: 0, roles, ...own } }));
+  }
+
+  podsOf(role: string): readonly Pod[] {
+    return this.stack.pods.filter((pod) => pod.role === role);
+  }
+
+  pod(name: string): Pod {
+    return this.stack.pods.find((pod) => pod.name === name)!;
+  }
+
+  async send(body: object, headers: Record<string, string> = {}) {
+    const chat = "messages" in body;
+    const response = await fetch(`${this.stack.url}/v1/${chat ? "chat/completions" : "completions"}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ model: MODEL, max_tokens: 30, ignore_eos: true, ...body }),
+    });
+    const text = await response.text();
+    return { status: response.status, text, by: response.headers.get("x-served-by") };
+  }
+
+  /** Requests by the picker's decision. */
+  decisions(decision: string, family = "llm_d_epp_disagg_decision_total"): Promise<number> {
+    const plugin = family.includes("_pd_") ? "pd-profile-handler" : "disagg-profile-handler";
+    return this.stack.metric(
+      `${family}{plugin_name="${plugin}",plugin_type="${plugin}",model_name="${MODEL}",decision_type="${decision}"}`,
+    );
+  }
+
+  async sidecars(): Promise<Sidecar> {
+    const all = await Promise.all(
+      this.podsOf("decode").map(async (pod) => (await (await fetch(`${pod.url}/sim/sidecar`)).json()) as Sidecar),
+    );
+    const sum = (key: keyof Sidecar): number => all.reduce((total, counts) => total + counts[key], 0);
+    return {
+      disaggregated: sum("disaggregated"),
+      degraded: sum("degraded"),
+      failed: sum("failed"),
+      decodeOnly: sum("decodeOnly"),
+    };
+  }
+
+  async transfers(pod: Pod): Promise<Transfers> {
+    return ((await (await fetch(`${pod.url}/sim/state`)).json()) as { kv: Transfers }).kv;
+  }
+
+  /** Prompt tokens that the pods of a role computed themselves. */
+  computed(role: string): number {
+    return this.podsOf(role)
+      .map((pod) => pod.signals())
+      .reduce((sum, s) => sum + s.promptTokens - s.cachedPromptTokens - s.fetchedPromptTokens, 0);
+  }
+
+  /** Nothing is held, waits or runs anywhere. */
+  async untilQuiet(): Promise<void> {
+    await this.stack.untilQuiet();
+    for (const pod of this.stack.pods) {
+      await expect.poll(() => pod.signals().usableBlocks - pod.signals().freeBlocks, { timeout: 5000 }).toBe(0);
+    }
+  }
+}
+
+/** Waits until the picker has read a pod's metrics twice from now on: the first may have begun before. */
+async function untilScraped(pod: Pod): Promise<void> {
+  const answers = (): Promise<number> => series(pod, "http_requests_total", 'handler="/metrics"');
+  const before = await answers();
+  let own = 0;
+  await expect.poll(async () => (await answers()) - before - ++own, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+}
+
+const textOf = (body: string): string => (JSON.parse(body) as { choices: { text: string }[] }).choices[0].text;
+const cachedOf = (body: string): number =>
+  (JSON.parse(body) as { usage: { prompt_tokens_details: { cached_tokens: number } } }).usage.prompt_tokens_details
+    .cached_tokens;
+
+describeWithEnvoy("prefill and decode on pods of their own, through a real Envoy", () => {
+  it("the prompt is computed on a prefill pod, its KV fetched by the decode pod, the answer right, streamed and not", async () => {
+    const pd = await Disaggregated.start(KSERVE_35);
+    const [decode] = pd.podsOf("decode");
+    for (let i = 0; i < 6; i++) {
+      const prompt = `${i} ${WORDS}`;
+      const alone = await fetch(`http://${decode.host}:${decode.enginePort}/v1/completions`, {
+        method: "POST",
+        body: JSON.stringify({ prompt, max_tokens: 30, ignore_eos: true, cache_salt: "alone" }),
+      });
+      const computedBefore = pd.computed("decode");
+      const answer = await pd.send({ prompt });
+      expect([answer.status, textOf(answer.text)]).toEqual([200, textOf(await alone.text())]);
+      expect(answer.by).toMatch(/^pod-decode-\d$/);
+      expect(cachedOf(answer.text)).toBe(0);
+      // The last token of the prompt, for the first of the answer.
+      expect(pd.computed("decode") - computedBefore).toBe(1);
+    }
+    const streamed = await pd.send({
+      messages: [{ role: "user", content: WORDS }],
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    expect(streamed.text).toContain("data: [DONE]");
+    expect(streamed.text).toContain('"cached_tokens":0');
+    expect(await pd.decisions("prefill-decode")).toBe(7);
+    expect(
+      await pd.stack.metric(
+        `llm_d_inference_scheduler_disagg_decision_total{model_name="${MODEL}",decision_type="prefill-decode"}`,
+      ),
+    ).toBe(7);
+    expect(await pd.sidecars()).toMatchObject({ disaggregated: 7, degraded: 0, decodeOnly: 0 });
+    const fetched = await Promise.all(pd.podsOf("decode").map((pod) => pd.transfers(pod)));
+    expect(fetched.reduce((sum, { fetches }) => sum + fetches.fetched, 0)).toBe(7);
+    expect(fetched.every(({ fetches }) => fetches.failed === 0)).toBe(true);
+    await pd.untilQuiet();
+  });
+
+  it("the pod that was picked for prefill computes it, not another", async () => {
+    // One seat each: two answers that never end leave one request in the queue of the first prefill pod.
+    const pd = await Disaggregated.start(KSERVE_35, {
+      timeScale: 1,
+      engine: { seqsMax: 1, stepTime: { aUs: 0, bUs: 0, qUs: 0, cUs: 20_000, dUs: 0 } },
+    });
+    const busy = pd.pod("pod-prefill-0");
+    const abort = new AbortController();
+    const long = [1, 2].map(() =>
+      fetch(`${busy.url}/v1/completions`, {
+        method: "POST",
+        body: JSON.stringify({ prompt: "x", max_tokens: 20_000, ignore_eos: true, stream: true }),
+        signal: abort.signal,
+      })
+        .then((response) => response.text())
+        .catch(() => undefined),
+    );
+    await expect.poll(() => busy.signals().waitingRequests).toBe(1);
+    await untilScraped(busy);
+    const before = busy.signals().promptTokens;
+    for (let i = 0; i < 5; i++) expect((await pd.send({ prompt: `${i} ${WORDS}`, max_tokens: 2 })).status).toBe(200);
+    expect((await pd.transfers(pd.pod("pod-prefill-1"))).holds.released).toBe(5);
+    expect((await pd.transfers(busy)).holds.released).toBe(0);
+    expect(busy.signals().promptTokens).toBe(before);
+    abort.abort();
+    await Promise.all(long);
+    await pd.untilQuiet();
+  });
+
+  it("a prompt that the decode pod has is not sent to a prefill pod again, with the prefix-based decider", async () => {
+    const pd = await Disaggregated.start(PREFIX_BASED);
+    const first = await pd.send({ prompt: WORDS });
+    const second = await pd.send({ prompt: WORDS });
+    expect([first.status, second.status, second.by]).toEqual([200, 200, first.by]);
+    expect(textOf(second.text)).toBe(textOf(first.text));
+    expect(cachedOf(second.text)).toBeGreaterThan(0);
+    // Shorter than what is worth it.
+    expect((await pd.send({ prompt: "short" })).status).toBe(200);
+    expect([await pd.decisions("prefill-decode"), await pd.decisions("decode-only")]).toEqual([1, 2]);
+    expect(await pd.sidecars()).toMatchObject({ disaggregated: 1, decodeOnly: 2, degraded: 0 });
+    await pd.untilQuiet();
+  });
+
+  it("always, with the other decider, though less is fetched the second time", async () => {
+    const pd = await Disaggregated.start(KSERVE_35);
+    const first = await pd.send({ prompt: WORDS });
+    const second = await pd.send({ prompt: WORDS });
+    expect(second.by).toBe(first.by);
+    expect([await pd.decisions("prefill-decode"), await pd.decisions("decode-only")]).toEqual([2, 0]);
+    const { cachedPromptTokens, fetchedPromptTokens } = pd.pod(first.by!).signals();
+    expect(cachedPromptTokens).toBeGreaterThan(0);
+    expect(fetchedPromptTokens).toBeGreaterThan(cachedPromptTokens);
+    await pd.untilQuiet();
+  });
+
+  it("a prefill pod that dies costs no request: its prompts are computed where they are decoded", async () => {
+    const pd = await Disaggregated.start(KSERVE_35, { timeScale: 0.02, roles: { prefill: 1, decode: 2 } });
+    const statuses: number[] = [];
+    const texts = new Set<string>();
+    const load = { until: Number.POSITIVE_INFINITY };
+    const client = async (n: number): Promise<void> => {
+      for (let i = 0; i < load.until; i++) {
+        const answer = await pd.send({ prompt: `${n % 2} ${WORDS}`, cache_salt: `${n} ${i}` });
+        statuses.push(answer.status);
+        if (answer.status === 200) texts.add(textOf(answer.text));
+      }
+    };
+    const clients = Array.from({ length: 6 }, (_, n) => client(n));
+    await expect.poll(async () => (await pd.sidecars()).disaggregated, { timeout: 10_000 }).toBeGreaterThan(6);
+    await pd.pod("pod-prefill-0").stopListening();
+    await expect.poll(async () => (await pd.sidecars()).degraded, { timeout: 10_000 }).toBeGreaterThan(6);
+    await pd.pod("pod-prefill-0").listen();
+    const back = (await pd.sidecars()).disaggregated;
+    await expect.poll(async () => (await pd.sidecars()).disaggregated, { timeout: 10_000 }).toBeGreaterThan(back + 6);
+    load.until = 0;
+    await Promise.all(clients);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    // Two prompts, two answers, whoever computed them.
+    expect(texts.size).toBe(2);
+    expect((await pd.sidecars()).failed).toBe(0);
+    await pd.stack.untilQuiet();
+    for (const pod of pd.podsOf("decode")) expect(pod.signals().freeBlocks).toBe(pod.signals().usableBlocks);
+  });
+
+  it("without any prefill pod the picker itself decides for decode alone; without any decode pod it refuses", async () => {
+    const pd = await Disaggregated.start(KSERVE_35, {}, { watchFile: true });
+    await writeEndpointsFile(pd.stack.endpointsFile, pd.podsOf("decode"));
+    await expect.poll(() => pd.stack.metric('llm_d_epp_ready_endpoints{name="pool"}'), { timeout: 10_000 }).toBe(2);
+    expect((await pd.send({ prompt: WORDS })).status).toBe(200);
+    expect([await pd.decisions("prefill-decode"), await pd.decisions("decode-only")]).toEqual([0, 1]);
+    expect(await pd.sidecars()).toMatchObject({ decodeOnly: 1, disaggregated: 0 });
+    await writeEndpointsFile(pd.stack.endpointsFile, pd.podsOf("prefill"));
+    await expect.poll(async () => (await pd.send({ prompt: WORDS })).status, { timeout: 10_000 }).toBe(429);
+    writeFileSync(pd.stack.endpointsFile, "endpoints: []\n");
+    await pd.untilQuiet();
+  });
+
+  it("a client does not choose the prefill pod: the picker's header takes the place of its own", async () => {
+    const pd = await Disaggregated.start(KSERVE_35);
+    const forged = { "x-prefiller-host-port": "127.0.0.1:1" };
+    expect((await pd.send({ prompt: WORDS }, forged)).status).toBe(200);
+    expect(await pd.sidecars()).toMatchObject({ disaggregated: 1, degraded: 0 });
+    await pd.untilQuiet();
+  });
+
+  it("clients that go away, in the prefill, the transfer or the answer, leave nothing held anywhere", async () => {
+    const pd = await Disaggregated.start(KSERVE_35, {
+      timeScale: 1,
+      engine: { stepTime: { aUs: 5000, bUs: 200, qUs: 0, cUs: 0, dUs: 0 } },
+      kvTransfer: { latencyUs: 60_000 },
+    });
+    const stage = (role: string, signal: "runningRequests" | "fetchingRequests") => (): boolean =>
+      pd.podsOf(role).some((pod) => pod.signals()[signal] > 0);
+    const stages = [
+      stage("prefill", "runningRequests"),
+      stage("decode", "fetchingRequests"),
+      stage("decode", "runningRequests"),
+    ];
+    for (const [i, reached] of stages.entries()) {
+      const abort = new AbortController();
+      const answer = fetch(`${pd.stack.url}/v1/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({
+          model: MODEL,
+          prompt: `${i} ${WORDS}`,
+          max_tokens: 400,
+          ignore_eos: true,
+          stream: true,
+        }),
+        signal: abort.signal,
+      })
+        .then((response) => response.text())
+        .catch(() => "gone");
+      while (!reached()) await new Promise((resolve) => setImmediate(resolve));
+      abort.abort();
+      expect(await answer).toBe("gone");
+      await pd.untilQuiet();
+    }
+  });
+
+  it("configs of RHOAI 2.25 work as they did: prompts from 100 uncached bytes on are disaggregated", async () => {
+    const pd = await Disaggregated.start(KSERVE_225);
+    expect((await pd.send({ prompt: "short" })).status).toBe(200);
+    const long = await pd.send({ prompt: WORDS });
+    const again = await pd.send({ prompt: WORDS });
+    expect([long.status, again.status, textOf(again.text)]).toEqual([200, 200, textOf(long.text)]);
+    const family = "llm_d_epp_pd_decision_total";
+    expect([await pd.decisions("prefill-decode", family), await pd.decisions("decode-only", family)]).toEqual([1, 2]);
+    expect(await pd.sidecars()).toMatchObject({ disaggregated: 1, decodeOnly: 2, degraded: 0 });
+    await expect.poll(() => pd.stack.metric("warmpath_requests_in_flight")).toBe(0);
+  });
+});
