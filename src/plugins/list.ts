@@ -36,6 +36,7 @@ import { maxScorePicker } from "./pickers/max-score-picker.ts";
 import { randomPicker } from "./pickers/random-picker.ts";
 import { weightedRandomPicker } from "./pickers/weighted-random-picker.ts";
 import { approxPrefixCacheProducer } from "./producers/approx-prefix-cache-producer.ts";
+import { burstPrefixCacheProducer } from "./producers/burst-prefix-cache-producer.ts";
 import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
 import { mmEmbeddingsCacheProducer } from "./producers/mm-embeddings-cache-producer.ts";
 import { multiclusterApproxPrefixCacheProducer } from "./producers/multicluster-approx-prefix-cache-producer.ts";
@@ -117,6 +118,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   alwaysDisaggPdDecider,
   prefixBasedPdDecider,
   approxPrefixCacheProducer,
+  burstPrefixCacheProducer,
   inflightLoadProducer,
   mmEmbeddingsCacheProducer,
   multiclusterApproxPrefixCacheProducer,

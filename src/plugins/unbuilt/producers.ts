@@ -1,47 +1,13 @@
 import { z } from "zod";
-import {
-  encoderCacheKey,
-  inflightLoadKey,
-  latencyPredictionKey,
-  prefixMatchKey,
-  tokenizedPromptKey,
-} from "../../core/data-key.ts";
+import { encoderCacheKey, inflightLoadKey, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
-import { int, producerName, textOr, wordOrFirst } from "../params.ts";
+import { int, producerName, textOr } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { MM_EMBEDDINGS_CACHE_PRODUCER } from "../producers/mm-embeddings-cache-producer.ts";
-import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const FIVE_MINUTES_NS = 300_000_000_000;
-
-/** -1 for no limit, or a number from 1. */
-const limit = int.refine((value) => value === -1 || value >= 1, "-1, or 1 or more");
-
-const burstParams = z
-  .strictObject({
-    windowDurationMs: int.min(1).max(10_000).default(100).describe("How long requests wait to be placed together."),
-    maxPerReplica: limit.default(-1).describe("Most requests of a window on an endpoint; -1 = any number."),
-    blockSizeTokens: int.min(1).default(64).describe("Tokens of a block."),
-    maxPrefixTokensToMatch: int.min(0).default(0).describe("Most tokens to compare; 0 = 2048 blocks."),
-    minColocateBlocks: int.min(0).default(0).describe("Equal blocks from which single requests are placed together."),
-    maxBatchSize: limit.default(1000).describe("Most requests of a window; -1 = any number."),
-    balanceBy: wordOrFirst("requests", "tokens").describe("What is shared out evenly."),
-  })
-  .refine(({ maxPrefixTokensToMatch: tokens, blockSizeTokens }) => tokens === 0 || tokens >= blockSizeTokens, {
-    path: ["maxPrefixTokensToMatch"],
-    message: "0, or at least blockSizeTokens",
-  });
-
-// 6.2
-const burst = defineUnbuilt({
-  type: "burst-prefix-cache-producer",
-  points: ["producer", "requestControl"],
-  stability: "alpha",
-  params: burstParams,
-  data: (_params, name) => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)], produces: [prefixMatchKey(name)] }),
-});
 
 // 6.9
 const p2pSource = defineUnbuilt({
@@ -84,4 +50,4 @@ const predictedLatency = defineUnbuilt({
   }),
 });
 
-export const UNBUILT_PRODUCERS = [burst, p2pSource, predictedLatency];
+export const UNBUILT_PRODUCERS = [p2pSource, predictedLatency];
