@@ -67,6 +67,8 @@ export interface Case {
   readonly steps: readonly Step[];
   readonly pick?: "max" | "any";
   readonly stateful?: boolean;
+  /** Whether `answers.metrics` was recorded. */
+  readonly metricsToo?: boolean;
 }
 
 /** Bytes in an answer. */
@@ -102,6 +104,8 @@ export interface StreamAnswers {
 export interface Answers {
   readonly start: "serving" | { readonly exit: number | null; readonly errors: readonly string[] };
   readonly streams: Readonly<Record<string, StreamAnswers>>;
+  /** The picker's own series at the end: `name{labels}` to value. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 export interface Recording {

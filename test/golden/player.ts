@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Registry } from "prom-client";
 import { readBlueprint } from "../../src/config/blueprint.ts";
 import { compilePlan } from "../../src/config/compile-plan.ts";
 import type { ConfigSource } from "../../src/core/events.ts";
@@ -8,6 +9,7 @@ import type { CoreMetricsExtractorParams } from "../../src/plugins/data-layer/co
 import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
 import type { PageExtractor } from "../../src/plugins/data-layer/page-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
+import { registerPluginCounters } from "../../src/observability/plugin-counters.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
 import { ExtProcMachine } from "../../src/protocol/ext-proc-machine.ts";
@@ -38,6 +40,8 @@ export interface Played {
   /** Requests that the core still holds, after all streams were ended. */
   readonly requestsLeft: number;
   readonly decisionHash: string;
+  /** What plugins counted, as the metrics page tells it. */
+  readonly counters: Registry;
 }
 
 /** Plays one case in process: bytes in, bytes out, through codec, machine, parsers, core and plugins. */
@@ -71,6 +75,7 @@ class Play {
     };
     const options = {
       ...OPTIONS,
+      "strict-config": flags.includes("--strict-config"),
       "disable-endpoint-subset-filter": flags.some((flag) => /^--disable-endpoint-subset-filter(=true)?$/.test(flag)),
     };
     const source = { text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options };
@@ -102,12 +107,15 @@ class Play {
       bodies.set(name, Buffer.concat(stream.requestBody));
     }
     const { core } = this.#driver;
+    const counters = new Registry();
+    registerPluginCounters(counters, () => core.plan);
     this.#driver.close();
     return {
       answers: { start: "serving", streams },
       bodies,
       requestsLeft: core.requestCount,
       decisionHash: core.decisionHash,
+      counters,
     };
   }
 

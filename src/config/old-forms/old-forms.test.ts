@@ -113,9 +113,9 @@ flowControl: {saturationDetector: {pluginRef: d}}`,
     plugins("{type: pd-profile-handler, parameters: {threshold: 30001}}"),
     plugins(
       "{type: pd-profile-handler, parameters: {deciderPluginName: prefix-based-pd-decider}}",
-      "{type: prefix-based-pd-decider, parameters: {nonCachedTokens: 7501}}",
+      "{type: prefix-based-pd-decider, parameters: {nonCachedBytes: 30001}}",
     ),
-    "1:51 plugins[0].parameters.threshold: an older form of pd-profile-handler, today the decider prefix-based-pd-decider with nonCachedTokens 7501",
+    "1:51 plugins[0].parameters.threshold: an older form of pd-profile-handler, today the decider prefix-based-pd-decider with nonCachedBytes 30001",
   ],
   [
     "threshold beside a decider",

@@ -18,14 +18,11 @@ import {
 const HANDLER = "pd-profile-handler";
 const ALWAYS = "always-disagg-pd-decider";
 const PREFIX_BASED = "prefix-based-pd-decider";
-/** Bytes of a prompt that count as a token. */
-const BYTES_PER_TOKEN = 4;
-
 /**
  * `threshold` and `hashBlockSize` of pd-profile-handler (llm-d-inference-scheduler 0.2 to 0.5), and a handler without a
- * decider: the threshold counted bytes of the prompt that are not cached. 0 always prefills elsewhere, which is
- * always-disagg-pd-decider; above 0 it is prefix-based-pd-decider with nonCachedTokens = max(1, ceil(threshold / 4)), as
- * KServe migrates it. hashBlockSize has no effect any more.
+ * decider: the threshold counts bytes of the prompt that the decode pod does not hold. 0 always prefills elsewhere, which
+ * is always-disagg-pd-decider; above 0 it is prefix-based-pd-decider with that many nonCachedBytes. hashBlockSize has no
+ * effect any more: prefixes tell the size of their blocks.
  */
 export const pdThreshold: OldForm = (root, problems) => {
   const at = pluginsOf(root).findIndex((plugin) => textUnder(plugin, "type") === HANDLER);
@@ -39,8 +36,7 @@ export const pdThreshold: OldForm = (root, problems) => {
   const threshold = childOf(parameters, "threshold") ? numberUnder(parameters, "threshold") : 0;
   if (threshold === undefined) return root;
   const name = threshold > 0 ? PREFIX_BASED : ALWAYS;
-  const nonCachedTokens = Math.max(1, Math.ceil(threshold / BYTES_PER_TOKEN));
-  const said = threshold > 0 ? `${name} with nonCachedTokens ${nonCachedTokens}` : name;
+  const said = threshold > 0 ? `${name} with nonCachedBytes ${threshold}` : name;
   const text = decider === "" ? `today the decider ${said}` : `which has no effect beside deciderPluginName`;
   const { place } = old?.value ?? handler;
   const where = ["plugins", at, ...(old ? ["parameters", old.key] : [])];
@@ -48,10 +44,10 @@ export const pdThreshold: OldForm = (root, problems) => {
   const rest = withoutEntry(parameters, "threshold", "hashBlockSize");
   const given = decider === "" ? withEntry(rest, "deciderPluginName", mapOf({ name }, place).entries[0].value) : rest;
   const document = mapPlugins(root, (plugin, path) => (path[1] === at ? inPlace(plugin, "parameters", given) : plugin));
-  return decider !== "" || names.has(name) ? document : withPlugin(document, deciderOf(name, nonCachedTokens, place));
+  return decider !== "" || names.has(name) ? document : withPlugin(document, deciderOf(name, threshold, place));
 };
 
-function deciderOf(type: string, nonCachedTokens: number, place: ConfigMap["place"]): ConfigMap {
+function deciderOf(type: string, nonCachedBytes: number, place: ConfigMap["place"]): ConfigMap {
   if (type === ALWAYS) return mapOf({ type }, place);
-  return mapOf({ type, parameters: mapOf({ nonCachedTokens }, place) }, place);
+  return mapOf({ type, parameters: mapOf({ nonCachedBytes }, place) }, place);
 }

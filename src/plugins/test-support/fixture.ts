@@ -20,19 +20,27 @@ export function poolOf(signals: readonly (Signals | null)[], atUs = 0): Endpoint
   return endpoints;
 }
 
+export interface MakeOptions {
+  readonly name?: string;
+  readonly seed?: number;
+  readonly prefixIndexBytesMax?: number;
+  /** Plugins that it can name, by name. */
+  readonly others?: Readonly<Record<string, PluginInstance>>;
+}
+
 /** A plugin as the config compiler makes it. */
 export function make(
   definition: PluginDefinition,
   params: unknown,
   endpoints: Endpoints,
-  options: { readonly name?: string; readonly seed?: number; readonly prefixIndexBytesMax?: number } = {},
+  options: MakeOptions = {},
 ): Required<PluginInstance> {
   const plugin = definition.create(definition.params.parse(params), {
     name: options.name ?? definition.type,
     endpoints,
     seed: options.seed ?? 1,
     limits: { prefixIndexBytesMax: options.prefixIndexBytesMax ?? 1 << 20 },
-    plugin: () => undefined,
+    plugin: (name) => options.others?.[name],
   });
   return plugin as Required<PluginInstance>;
 }
