@@ -141,3 +141,19 @@ describe("older flags as parameters", () => {
     });
   });
 });
+
+describe("the name of the KV use up to vLLM 0.9", () => {
+  const readsIt = (blueprint: Blueprint) =>
+    (sourceOf(blueprint).extractors[0].params as { readsOldKvUsage: boolean }).readsOldKvUsage;
+
+  it("is read, unless the config or --strict-config says otherwise", () => {
+    expect(readsIt(blueprintOf([]))).toBe(true);
+    expect(readsIt(blueprintOf([], CONFIG("{}", "{readsOldKvUsage: false}")))).toBe(false);
+    expect(readsIt(blueprintOf(["--strict-config"]))).toBe(false);
+    expect(readsIt(blueprintOf(["--strict-config"], CONFIG("{}", "{engineConfigs: []}")))).toBe(false);
+  });
+
+  it("is no parameter of the stock release, which --strict-config refuses", () => {
+    expect(() => blueprintOf(["--strict-config"], CONFIG("{}", "{readsOldKvUsage: false}"))).toThrow(/readsOldKvUsage/);
+  });
+});

@@ -39,6 +39,20 @@ const VLLM = BUILT_IN_ENGINES[0];
  * and where it has no such plugin.
  */
 export function withFlagTranslations(blueprint: Blueprint, root: ConfigNode, options: Options): Blueprint {
+  return withStrictMetrics(withMetricFlags(blueprint, root, options), options);
+}
+
+/** --strict-config: metrics under the names alone that the recorded stock release reads. */
+function withStrictMetrics(blueprint: Blueprint, options: Options): Blueprint {
+  if (options["strict-config"] !== true) return blueprint;
+  const extractors = blueprint.plugins.filter(({ definition }) => definition.type === CORE_METRICS_EXTRACTOR);
+  const strict = extractors.map(
+    ({ name, params }) => [name, { ...(params as Params), readsOldKvUsage: false }] as const,
+  );
+  return withParams(blueprint, new Map(strict));
+}
+
+function withMetricFlags(blueprint: Blueprint, root: ConfigNode, options: Options): Blueprint {
   const pages = pageParameters(options);
   const engine = engineOf(options);
   if (Object.keys(pages).length === 0 && !engine) return blueprint;
@@ -66,19 +80,23 @@ export function withFlagTranslations(blueprint: Blueprint, root: ConfigNode, opt
     const isThere = blueprint.plugins.some(({ definition }) => definition.type === type);
     if (isSet && !isThere) warnings.push(`${flags} has no effect: the config has no ${type}`);
   }
-  const withParams = <T extends { readonly name: string; readonly params: unknown }>(plugin: T): T => {
+  return { ...withParams(blueprint, changed), warnings: [...blueprint.warnings, ...warnings] };
+}
+
+/** The blueprint with other parameters of some plugins, by their names. */
+function withParams(blueprint: Blueprint, changed: ReadonlyMap<string, Params>): Blueprint {
+  const changedOne = <T extends { readonly name: string; readonly params: unknown }>(plugin: T): T => {
     const params = changed.get(plugin.name);
     return params ? { ...plugin, params } : plugin;
   };
   const { sources } = blueprint.dataLayer;
   return {
     ...blueprint,
-    plugins: blueprint.plugins.map(withParams),
+    plugins: blueprint.plugins.map(changedOne),
     dataLayer: {
       ...blueprint.dataLayer,
-      sources: sources.map((source) => ({ ...withParams(source), extractors: source.extractors.map(withParams) })),
+      sources: sources.map((source) => ({ ...changedOne(source), extractors: source.extractors.map(changedOne) })),
     },
-    warnings: [...blueprint.warnings, ...warnings],
   };
 }
 

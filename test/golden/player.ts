@@ -76,6 +76,7 @@ class Play {
     const options = {
       ...OPTIONS,
       "strict-config": flags.includes("--strict-config"),
+      "strict-config": flags.includes("--strict-config"),
       "disable-endpoint-subset-filter": flags.some((flag) => /^--disable-endpoint-subset-filter(=true)?$/.test(flag)),
     };
     const source = { text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options };

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { coreMetricsExtractor, createCoreMetricsExtractor } from "./core-metrics-extractor.ts";
-import type { CoreMetricsExtractorParams, ExtractorOptions } from "./core-metrics-extractor.ts";
+import type { CoreMetricsExtractorParams } from "./core-metrics-extractor.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const gauge = (name: string, value: number | string, labels = "") =>
@@ -13,9 +13,8 @@ function extract(
   page: string | Uint8Array,
   labels: Record<string, string> = {},
   params: CoreMetricsExtractorParams = {},
-  options: ExtractorOptions = {},
 ) {
-  return createCoreMetricsExtractor(params, options).extract(typeof page === "string" ? bytes(page) : page, {
+  return createCoreMetricsExtractor(params).extract(typeof page === "string" ? bytes(page) : page, {
     name: "pod-0",
     labels,
   });
@@ -128,8 +127,8 @@ describe("core-metrics-extractor", () => {
 
   describe("the KV cache's use in vLLM", () => {
     const older = gauge("vllm:gpu_cache_usage_perc", 0.75);
-    const kvUsage = (page: string, options?: ExtractorOptions) => {
-      const result = extract(page, {}, {}, options);
+    const kvUsage = (page: string, params?: CoreMetricsExtractorParams) => {
+      const result = extract(page, {}, params);
       return "failed" in result ? result.failed : result.row?.kvUsage;
     };
     it("comes from the older name where the page has no newer one", () => expect(kvUsage(older)).toBe(0.75));
@@ -209,6 +208,7 @@ describe("parameters of core-metrics-extractor", () => {
   it("have defaults", () => {
     expect(coreMetricsExtractor.params.parse({ engineLabelKey: "", defaultEngine: "" })).toEqual({
       engineLabelKey: "llm-d.ai/engine-type",
+      readsOldKvUsage: true,
       defaultEngine: "vllm",
       engineConfigs: [],
     });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { dataKey } from "../../core/data-key.ts";
 import { defineDataLayerType } from "../define.ts";
 import { CORE_METRICS_EXTRACTOR, CORE_SIGNALS, signalKey } from "../signals.ts";
-import { BUILT_IN_ENGINES, VLLM_OLD_KV_USAGE_SPEC, engineConfigSchema } from "./engine-configs.ts";
+import { BUILT_IN_ENGINES, type EngineConfig, VLLM_OLD_KV_USAGE_SPEC, engineConfigSchema } from "./engine-configs.ts";
 import { EngineSignals } from "./engine-signals.ts";
 import type { PageExtractor } from "./page-extractor.ts";
 
@@ -11,34 +11,36 @@ const ENGINE_LABEL = "llm-d.ai/engine-type";
 const FALLBACK_ENGINE_LABEL = "inference.networking.k8s.io/engine-type";
 const DEFAULT_ENGINE = "vllm";
 
+const stockShape = {
+  engineLabelKey: z
+    .string()
+    .default(ENGINE_LABEL)
+    .transform((key) => key || ENGINE_LABEL)
+    .describe(`Label that names a pod's engine; pods without it are looked at for ${FALLBACK_ENGINE_LABEL}.`),
+  defaultEngine: z
+    .string()
+    .default(DEFAULT_ENGINE)
+    .transform((name) => name || DEFAULT_ENGINE)
+    .describe("Engine of pods whose label is missing or unknown."),
+  engineConfigs: z
+    .array(engineConfigSchema)
+    .default([])
+    .describe("Engines besides the built-in ones, or wholly in place of the one of the same name."),
+};
+
+const stockParams = z.strictObject(stockShape).superRefine(checkEngines);
 const params = z
   .strictObject({
-    engineLabelKey: z
-      .string()
-      .default(ENGINE_LABEL)
-      .transform((key) => key || ENGINE_LABEL)
-      .describe(`Label that names a pod's engine; pods without it are looked at for ${FALLBACK_ENGINE_LABEL}.`),
-    defaultEngine: z
-      .string()
-      .default(DEFAULT_ENGINE)
-      .transform((name) => name || DEFAULT_ENGINE)
-      .describe("Engine of pods whose label is missing or unknown."),
-    engineConfigs: z
-      .array(engineConfigSchema)
-      .default([])
-      .describe("Engines besides the built-in ones, or wholly in place of the one of the same name."),
+    ...stockShape,
+    readsOldKvUsage: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether a vLLM pod without vllm:kv_cache_usage_perc is read by its name up to vLLM 0.9, vllm:gpu_cache_usage_perc. " +
+          "Not a parameter of the stock EPP, which does not; false under --strict-config.",
+      ),
   })
-  .superRefine(({ defaultEngine, engineConfigs }, context) => {
-    const names = engineConfigs.map((config) => config.name);
-    const known = [...new Set([...names, ...BUILT_IN_ENGINES.map((engine) => engine.name)])];
-    for (const [index, name] of names.entries()) {
-      if (names.indexOf(name) === index) continue;
-      const path = ["engineConfigs", index, "name"];
-      context.addIssue({ code: "custom", path, message: "a name that no engine before it has" });
-    }
-    if (!known.includes(defaultEngine))
-      context.addIssue({ code: "custom", path: ["defaultEngine"], message: `one of ${known.join(", ")}` });
-  });
+  .superRefine(checkEngines);
 
 export type CoreMetricsExtractorParams = z.input<typeof params>;
 
@@ -47,7 +49,8 @@ export type CoreMetricsExtractorParams = z.input<typeof params>;
  * of the KV cache, LoRA adapters, and custom metrics. Which series mean what depends on the pod's engine; series are not
  * summed: of those that match, the latest by timestamp counts, the first when none has one. Values come from gauges and
  * counters only, others count as 0. Requests are cut to whole numbers; what is no 64-bit integer (NaN, an infinity)
- * becomes -2^63, as recorded. A KV use or custom metric that is not finite is an error and is not taken.
+ * becomes -2^63, as recorded. A KV use or custom metric that is not finite is an error and is not taken. A vLLM pod is also
+ * read by the older name of its KV use (`readsOldKvUsage`), which the stock EPP of today is not.
  * Source: extractor/metrics (extractor.go, spec.go, loraspec.go, factories.go).
  */
 export const coreMetricsExtractor = defineDataLayerType("extractor", {
@@ -55,6 +58,7 @@ export const coreMetricsExtractor = defineDataLayerType("extractor", {
   aliases: ["model-server-protocol-metrics"],
   payload: "metrics",
   params,
+  stockParams,
   data: ({ engineConfigs }, name) => ({
     produces: [
       ...CORE_SIGNALS.map((signal) => signalKey(signal, name)),
@@ -65,20 +69,9 @@ export const coreMetricsExtractor = defineDataLayerType("extractor", {
   }),
 });
 
-export interface ExtractorOptions {
-  /**
-   * Whether a vLLM pod whose page lacks vllm:kv_cache_usage_perc is read by the older name vllm:gpu_cache_usage_perc.
-   * The stock picker of today does not. Has no effect where the config replaces the engine "vllm". Default true.
-   */
-  readonly readsOldKvUsage?: boolean;
-}
-
 /** Makes the extractor from parameters as the config has them. Throws when they are not valid. */
-export function createCoreMetricsExtractor(
-  config: CoreMetricsExtractorParams,
-  { readsOldKvUsage = true }: ExtractorOptions = {},
-): PageExtractor {
-  const { engineLabelKey, defaultEngine, engineConfigs } = params.parse(config);
+export function createCoreMetricsExtractor(config: CoreMetricsExtractorParams): PageExtractor {
+  const { engineLabelKey, defaultEngine, engineConfigs, readsOldKvUsage } = params.parse(config);
   const engines = new Map<string, EngineSignals>();
   for (const engine of BUILT_IN_ENGINES) {
     const oldKvUsageSpec = engine.name === DEFAULT_ENGINE && readsOldKvUsage ? VLLM_OLD_KV_USAGE_SPEC : "";
@@ -93,4 +86,19 @@ export function createCoreMetricsExtractor(
       return (engines.get(name) ?? fallback).extract(page);
     },
   };
+}
+
+function checkEngines(
+  { defaultEngine, engineConfigs }: { readonly defaultEngine: string; readonly engineConfigs: readonly EngineConfig[] },
+  context: z.RefinementCtx,
+): void {
+  const names = engineConfigs.map((config) => config.name);
+  const known = [...new Set([...names, ...BUILT_IN_ENGINES.map((engine) => engine.name)])];
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) === index) continue;
+    const path = ["engineConfigs", index, "name"];
+    context.addIssue({ code: "custom", path, message: "a name that no engine before it has" });
+  }
+  if (!known.includes(defaultEngine))
+    context.addIssue({ code: "custom", path: ["defaultEngine"], message: `one of ${known.join(", ")}` });
 }

@@ -106,7 +106,7 @@ describe("core-metrics-extractor, beside the recorded scores of the stock picker
   it.each(recorded.map((one) => [one.case.id, one] as const))("%s: every score is the recorded one", (_, one) => {
     let requests = 0;
     for (const { send, want, got } of play(one, (params) =>
-      createCoreMetricsExtractor(params, { readsOldKvUsage: false }),
+      createCoreMetricsExtractor({ ...params, readsOldKvUsage: false }),
     )) {
       requests++;
       expect(Object.keys(got).sort()).toEqual(Object.keys(want).sort());
