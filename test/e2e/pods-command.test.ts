@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const main = process.env["WARMPATH_MAIN"] ?? fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 let child: ChildProcess | undefined;
 let folder: string | undefined;
 afterEach(async () => {
@@ -20,6 +20,13 @@ interface Ended {
   readonly status: number | null;
   readonly out: string;
   readonly error: string;
+}
+
+interface Endpoint {
+  readonly name: string;
+  readonly address: string;
+  readonly port: string;
+  readonly labels: Record<string, string>;
 }
 
 /** Starts the command; `until` ends when its output has the text. */
@@ -78,6 +85,50 @@ describe("warmpath pods", () => {
       expect(await ended).toMatchObject({ status: 0, error: "" });
     },
   );
+
+  it("has pods by role that work together from process to process, and outlive each other", async () => {
+    folder = await mkdtemp(join(tmpdir(), "warmpath-"));
+    const files = ["prefill", "decode"].map((role) => join(folder!, `${role}.yaml`));
+    const [prefill, decode] = ["prefill", "decode"].map((role, i) =>
+      start(`--${role}`, "1", "--base-port", "0", "--time-scale", "0", "--write-endpoints", files[i]),
+    );
+    try {
+      const pods = await Promise.all(
+        [prefill, decode].map(async ({ until }, i) => {
+          await until("1 pod is ready");
+          return (parse(await readFile(files[i], "utf8")) as { endpoints: [Endpoint] }).endpoints[0];
+        }),
+      );
+      expect(pods.map(({ name, labels }) => [name, labels])).toEqual([
+        ["pod-prefill-0", { "llm-d.ai/role": "prefill" }],
+        ["pod-decode-0", { "llm-d.ai/role": "decode" }],
+      ]);
+      const [{ address, port }, { address: decodeAddress, port: decodePort }] = pods;
+      const send = async (): Promise<{ choices: { text: string }[]; sim: { fetched_tokens: number } }> => {
+        const answer = await fetch(`http://${decodeAddress}:${decodePort}/v1/completions`, {
+          method: "POST",
+          headers: { "x-prefiller-host-port": `${address}:${port}`, "x-sim-report": "1" },
+          body: JSON.stringify({
+            prompt: "tide and table ".repeat(20),
+            max_tokens: 5,
+            cache_salt: String(Math.random()),
+          }),
+        });
+        expect([answer.status, answer.headers.get("x-served-by")]).toEqual([200, "pod-decode-0"]);
+        return (await answer.json()) as { choices: { text: string }[]; sim: { fetched_tokens: number } };
+      };
+      const together = await send();
+      expect(together.sim.fetched_tokens).toBeGreaterThan(10);
+      prefill.own.kill("SIGKILL");
+      await prefill.ended;
+      const alone = await send();
+      expect(alone.sim.fetched_tokens).toBe(0);
+      expect(alone.choices).toEqual(together.choices);
+    } finally {
+      prefill.own.kill("SIGKILL");
+      decode.own.kill("SIGKILL");
+    }
+  });
 
   it("lists its presets, and explains itself", async () => {
     expect(await start("--list-presets").ended).toMatchObject({
