@@ -22,6 +22,9 @@ for family in "${families[@]}"; do
   cases=out/equiv-$family.jsonl
   node scripts/golden-cases.mjs "$shared/golden/$family.jsonl" > "$cases"
   echo "$family: $(wc -l < "$cases") cases"
-  node .cache/equiv/equiv.js compare --epp "$epp" "$cases" --jobs 2 --no-metrics || status=1
+  # Ours reads the KV use of vLLM under its older name, too, where it is not strict (docs/differences.md).
+  switches=""
+  [ "$family" != engines ] || switches="--strict-config"
+  node .cache/equiv/equiv.js compare --epp "$epp $switches" "$cases" --jobs 2 --no-metrics || status=1
 done
 exit $status
