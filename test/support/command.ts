@@ -19,13 +19,14 @@ export interface RunningCommand {
   readonly exit: Promise<number | string>;
 }
 
-/** Starts `warmpath ARGS`. It is killed when the test ends. */
+/** Starts `warmpath ARGS` of a build. It is killed when the test ends. */
 export function startCommand(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
+  main = MAIN,
 ): RunningCommand {
-  if (!existsSync(MAIN)) throw new Error(`Cannot start ${MAIN}: no such file; npm run build makes it`);
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  if (!existsSync(main)) throw new Error(`Cannot start ${main}: no such file; npm run build makes it`);
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });

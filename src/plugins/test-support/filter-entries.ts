@@ -50,7 +50,7 @@ const condition = fc.oneof(
   fc.record({ metric: fc.constant("kv-cache-utilization"), maxValue: shares }),
 );
 
-/** One entry for every filter of the list. */
+/** Entries of the filters that need more than the parameters of their example. */
 export const FILTER_ENTRIES: Readonly<Record<string, FilterEntry>> = {
   "by-label": {
     params: fc.record({ label: fc.constant("tier"), validValues: values, allowsNoLabel: fc.boolean() }),

@@ -110,7 +110,7 @@ const prefixParams = fc.record({
 const weights = fc.double({ min: 0, max: 10, noNaN: true });
 const MIN_MAX = "min-max over infinite or absent numbers is none; the data layer refuses such metrics";
 
-/** One entry for every scorer of the list. */
+/** Entries of the scorers that need more than the parameters of their example. */
 export const SCORER_ENTRIES: Readonly<Record<string, ScorerEntry>> = {
   "active-request-scorer": {
     params: fc.record({ idleThreshold: fc.integer({ min: -2, max: 5 }), maxBusyScore: shares }),
