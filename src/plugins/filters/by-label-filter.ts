@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineFilter } from "../define.ts";
+import { labelOf } from "../label-of.ts";
 import { keepWhere } from "./keep-where.ts";
 
 const params = z
@@ -35,7 +36,7 @@ plugins:
     return {
       filter: (_request, candidates, keep) =>
         keepWhere(candidates, keep, (slot) => {
-          const value = endpoints.description[slot].labels[label];
+          const value = labelOf(endpoints.description[slot].labels, label);
           return (value === undefined && allowsNoLabel) || values.has(value ?? "");
         }),
     };

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { PluginDefinition } from "../../core/plugin.ts";
 import { pluginType } from "../list.ts";
 import { keptBy, make, poolOf, requestOf } from "../test-support/fixture.ts";
+import { contextLengthAware } from "../scorers/context-length-aware.ts";
 import { byLabelFilter } from "./by-label-filter.ts";
 import { labelSelectorFilter } from "./label-selector-filter.ts";
 
@@ -61,6 +62,19 @@ describe("by-label", () => {
 
   it("reads an absent label as an empty one", () => {
     expect(kept(byLabelFilter, { label: "a", validValues: [""] }, pods)).toEqual([2, 3]);
+  });
+});
+
+describe("labels of names that every object knows", () => {
+  it.each(["constructor", "toString", "hasOwnProperty"])("are absent until they are set: %s", (name) => {
+    const pods: readonly Labels[] = [{}, { [name]: "x" }];
+    expect(kept(byLabelFilter, { label: name, allowsNoLabel: true }, pods)).toEqual([0]);
+    expect(kept(byLabelFilter, { label: name, validValues: ["x"] }, pods)).toEqual([1]);
+    const selected = (operator: string) =>
+      kept(labelSelectorFilter, { matchExpressions: [{ key: name, operator }] }, pods);
+    expect(selected("Exists")).toEqual([1]);
+    expect(selected("DoesNotExist")).toEqual([0]);
+    expect(kept(contextLengthAware, { label: name, enableFiltering: true }, pods)).toEqual([0]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { labelOf } from "../label-of.ts";
 
 const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
@@ -56,6 +57,6 @@ export type LabelSelector = z.infer<typeof labelSelector>;
 
 /** True when labels meet all conditions. NotIn and DoesNotExist hold where the label is absent, as in Kubernetes. */
 export function selects({ matchLabels, matchExpressions }: LabelSelector, labels: Labels): boolean {
-  for (const key in matchLabels) if (labels[key] !== matchLabels[key]) return false;
-  return matchExpressions.every(({ key, operator, values }) => HOLDS[operator](labels[key], values));
+  for (const key in matchLabels) if (labelOf(labels, key) !== matchLabels[key]) return false;
+  return matchExpressions.every(({ key, operator, values }) => HOLDS[operator](labelOf(labels, key), values));
 }

@@ -3,6 +3,7 @@ import { tokenizedPromptKey } from "../../core/data-key.ts";
 import type { PluginRequest } from "../../core/plugin.ts";
 import { definePlugin } from "../define.ts";
 import { keepWhere } from "../filters/keep-where.ts";
+import { labelOf } from "../label-of.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
 
 const UNLABELLED = 0.5;
@@ -50,12 +51,12 @@ schedulingProfiles:
   params,
   data: () => ({ requires: [tokenizedPromptKey(TOKEN_PRODUCER)] }),
   create: ({ label, enableFiltering }, { endpoints }) => {
-    const labelOf = (slot: number) => endpoints.description[slot].labels[label];
+    const rangeText = (slot: number) => labelOf(endpoints.description[slot].labels, label);
     return {
       filter(request, candidates, keep) {
         const length = lengthOf(request);
         return keepWhere(candidates, keep, (slot) => {
-          const text = labelOf(slot);
+          const text = rangeText(slot);
           if (!enableFiltering || text === undefined) return true;
           const range = rangeOf(text);
           return range !== undefined && range.min <= length && length <= range.max;
@@ -64,7 +65,7 @@ schedulingProfiles:
       score(request, { count, slots }, out) {
         const length = lengthOf(request);
         for (let i = 0; i < count; i++) {
-          const text = labelOf(slots[i]);
+          const text = rangeText(slots[i]);
           out[i] = text === undefined ? UNLABELLED : scoreOf(rangeOf(text), length);
         }
       },

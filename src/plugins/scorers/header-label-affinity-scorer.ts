@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineScorer } from "../define.ts";
+import { labelOf } from "../label-of.ts";
 import { headerName } from "../params.ts";
 
 const params = z.strictObject({
@@ -30,7 +31,7 @@ schedulingProfiles:
     score(request, { count, slots }, out) {
       const wanted = request.header(name);
       for (let i = 0; i < count; i++) {
-        out[i] = wanted && endpoints.description[slots[i]].labels[labelKey] === wanted ? 1 : 0;
+        out[i] = wanted && labelOf(endpoints.description[slots[i]].labels, labelKey) === wanted ? 1 : 0;
       }
     },
   }),

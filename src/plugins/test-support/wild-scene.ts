@@ -79,21 +79,15 @@ const odd = (sound: fc.Arbitrary<number>) => fc.oneof({ weight: 2, arbitrary: so
 
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const names = (...some: string[]) => fc.uniqueArray(fc.constantFrom(...some));
+/** Also what no parser of ranges, roles or selectors expects. */
+const anyText = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: "binary", maxLength: 4 }));
+const orAnyText = (...texts: string[]) => fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...texts) }, anyText);
 const someLabels = fc
   .record(
     {
-      "llm-d.ai/role": fc.constantFrom("decode", "prefill", "both", "encode", "Decode", ""),
-      "llm-d.ai/context-length-range": fc.constantFrom(
-        "0-64",
-        "10-10",
-        "9-5",
-        "-5-10",
-        "x-1",
-        "",
-        "1e3-2e3",
-        "64-4096",
-      ),
-      tier: fc.constantFrom("gold", "silver", "", " gold"),
+      "llm-d.ai/role": orAnyText("decode", "prefill", "both", "encode", "Decode", ""),
+      "llm-d.ai/context-length-range": orAnyText("0-64", "10-10", "9-5", "-5-10", "x-1", "", "1e3-2e3", "64-4096"),
+      tier: orAnyText("gold", "silver", "", " gold"),
     },
     { requiredKeys: [] },
   )
@@ -168,6 +162,15 @@ export const soundScenes = sceneArbitrary(
 );
 /** Scenes with NaN, infinities, negative and huge numbers among the signals. */
 export const wildScenes = sceneArbitrary(podArbitrary(odd), 1);
+
+/** One scene of a thousand pods, odd numbers among their signals. */
+export const [crowd] = fc.sample(
+  fc.record({
+    pods: fc.array(podArbitrary(odd), { minLength: 1000, maxLength: 1000 }),
+    request: requestArbitrary.map((request) => ({ ...request, hasData: true })),
+  }),
+  { numRuns: 1, seed: 3 },
+);
 
 /** A request over the pods of a scene; `order`: indexes of the candidates among the pods, default all. */
 export function buildScene(
