@@ -53,6 +53,15 @@ describe("prefix hashes", () => {
     expect(chainBlocks(chainRoot("m", ""), cut.blocks[0].prompts[0].ids, 1, out, 0)).toBe(1);
   });
 
+  it("come with the bytes of all prompts, without what fills up their last tokens", () => {
+    const { bytes } = text("five.");
+    expect(blockIds([{ bytes, paddingBytes: 3 }, tokens(1, 2)], [])).toEqual({
+      inputTokens: 4,
+      promptBytes: 13,
+      blocks: [],
+    });
+  });
+
   it("share exactly the blocks before the first difference", () => {
     fc.assert(
       fc.property(

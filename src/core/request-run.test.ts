@@ -205,6 +205,27 @@ describe("the pick", () => {
     ]);
   });
 
+  it("is told with all picks of each profile, best first, the primary's first", () => {
+    const told: (readonly ReservedTarget[])[] = [];
+    const pickAll: PluginInstance["pick"] = (_request, { count }, _totals, picks) => {
+      for (let i = 0; i < count; i++) picks[i] = count - 1 - i;
+      return count;
+    };
+    const { step } = withPlugins([{ preRequest: (_request, { picks }) => void told.push(picks) }], 3, (plan) => {
+      const { profiles = [], ...others } = twoProfiles()(plan);
+      const picker = { name: "all", type: "test", plugin: { pick: pickAll } };
+      return { ...others, profiles: [profiles[0], { ...profiles[1], picker }] };
+    });
+    step(arrive(0));
+    const [picks] = told;
+    expect(picks.slice(0, 3).map(({ profile, row }) => [profile, row])).toEqual([
+      ["second", 2],
+      ["second", 1],
+      ["second", 0],
+    ]);
+    expect(picks.slice(3).map(({ profile }) => profile)).toEqual(["first"]);
+  });
+
   it("goes to the handler's destinations where it names some, and may hide its scores", () => {
     const finish = () => ({ primary: 1, targets: ["10.9.9.9:1"], hidesScores: true });
     const { step, core } = withPlugins([], 1, twoProfiles(finish));

@@ -46,7 +46,12 @@ describe("a request that is read", () => {
       ["x-b", bytesOf("2")],
     ]);
     expect(read({}, headers, { headerNames: ["x-b", "x-c"] })).toMatchObject({
-      facts: { headers: { "x-b": "2" }, inputTokens: 2, blocks: [{ blockSizeTokens: 64, prompts: [{ tokens: 2 }] }] },
+      facts: {
+        headers: { "x-b": "2" },
+        inputTokens: 2,
+        promptBytes: 8,
+        blocks: [{ blockSizeTokens: 64, prompts: [{ tokens: 2 }] }],
+      },
     });
     expect(read({}, headers, { tokenizes: false })).toMatchObject({ facts: { inputTokens: -1, blocks: [] } });
     expect(read({ prompts: () => undefined })).toMatchObject({ facts: { inputTokens: -1, blocks: [] } });

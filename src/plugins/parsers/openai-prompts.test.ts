@@ -32,6 +32,16 @@ function hexOfText(content: string): string {
   return ((BigInt(hash[1]) << 32n) | BigInt(hash[0])).toString(16);
 }
 
+describe("a prompt", () => {
+  it("tells how many zeros fill up its last token", () => {
+    const paddings = ["a", "ab", "abc", "abcd", "日"].map((prompt) => {
+      const parsed = accepted(parseBody(openaiParser, COMPLETIONS, { model: "m", prompt }));
+      return parsed.prompts()!.map(({ bytes, paddingBytes = 0 }) => [bytes.length, paddingBytes]);
+    });
+    expect(paddings).toEqual([[[4, 3]], [[4, 2]], [[4, 1]], [[4, 0]], [[4, 1]]]);
+  });
+});
+
 describe("prompts of chat", () => {
   it.each([
     [
