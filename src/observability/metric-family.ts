@@ -103,7 +103,7 @@ export class MetricFamily {
       let sum = 0;
       const steps = [...buckets, "+Inf"].map((le, i) => {
         sum += row.counts[i];
-        return { metricName: `${name}_bucket`, labels: { ...own, le }, value: sum };
+        return { metricName: `${name}_bucket`, labels: { le, ...own }, value: sum };
       });
       return [
         ...steps,
