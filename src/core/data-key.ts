@@ -25,6 +25,8 @@ export const DEFAULT_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 export interface PrefixMatch {
   /** Matched blocks by row of the candidate table, summed over the request's prompts. */
   readonly matchBlocks: Int32Array;
+  /** Of these, blocks in CPU memory; absent where the producer knows no tiers. */
+  readonly cpuBlocks?: Int32Array;
   /** Blocks of the request, over all prompts. */
   readonly totalBlocks: number;
   readonly blockSizeTokens: number;

@@ -40,6 +40,7 @@ import { burstPrefixCacheProducer } from "./producers/burst-prefix-cache-produce
 import { inflightLoadProducer } from "./producers/inflight-load-producer.ts";
 import { mmEmbeddingsCacheProducer } from "./producers/mm-embeddings-cache-producer.ts";
 import { multiclusterApproxPrefixCacheProducer } from "./producers/multicluster-approx-prefix-cache-producer.ts";
+import { p2pSourceProducer } from "./producers/p2p-source-producer.ts";
 import { tokenProducer } from "./producers/token-producer.ts";
 import { dataParallelProfileHandler } from "./profile-handlers/data-parallel-profile-handler.ts";
 import { disaggHeadersHandler, prefillHeaderHandler } from "./profile-handlers/disagg-headers-handler.ts";
@@ -122,6 +123,7 @@ export const PLUGINS: readonly PluginDefinition[] = [
   inflightLoadProducer,
   mmEmbeddingsCacheProducer,
   multiclusterApproxPrefixCacheProducer,
+  p2pSourceProducer,
   sessionIdProducer,
   tokenProducer,
   concurrencyDetector,

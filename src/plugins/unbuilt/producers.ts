@@ -1,26 +1,13 @@
 import { z } from "zod";
 import { encoderCacheKey, inflightLoadKey, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
-import { int, producerName, textOr } from "../params.ts";
+import { int, producerName } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { MM_EMBEDDINGS_CACHE_PRODUCER } from "../producers/mm-embeddings-cache-producer.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
 const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const FIVE_MINUTES_NS = 300_000_000_000;
-
-// 6.9
-const p2pSource = defineUnbuilt({
-  type: "p2p-source-producer",
-  points: ["producer", "requestControl"],
-  stability: "alpha",
-  params: z.strictObject({
-    prefixMatchInfoProducerName: producerName(APPROX_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
-    minCachedTokenDelta: int.min(1).default(1).describe("More cached tokens from which a peer is worth asking."),
-    prefillProfileName: textOr("prefill").describe("Profile whose pick computes the prompt."),
-  }),
-  data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
-});
 
 // 6.10
 const predictedLatency = defineUnbuilt({
@@ -50,4 +37,4 @@ const predictedLatency = defineUnbuilt({
   }),
 });
 
-export const UNBUILT_PRODUCERS = [p2pSource, predictedLatency];
+export const UNBUILT_PRODUCERS = [predictedLatency];
