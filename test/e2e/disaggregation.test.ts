@@ -322,7 +322,8 @@ describeWithEnvoy("prefill and decode on pods of their own, through a real Envoy
     const pd = await Disaggregated.start(KSERVE_35, {
       timeScale: 1,
       engine: { stepTime: { aUs: 5000, bUs: 200, qUs: 0, cUs: 0, dUs: 0 } },
-      kvTransfer: { latencyUs: 60_000 },
+      // An answer about held blocks that was on its way when its client left is one that no one fetches.
+      kvTransfer: { latencyUs: 60_000, holdUsMax: 2_000_000 },
     });
     const stage = (role: string, signal: "runningRequests" | "fetchingRequests") => (): boolean =>
       pd.podsOf(role).some((pod) => pod.signals()[signal] > 0);

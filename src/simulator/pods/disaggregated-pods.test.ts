@@ -245,8 +245,7 @@ describe("a prefill pod", () => {
 
   it("gives blocks that no one fetches back when their time is over", async () => {
     const { prefill } = await startDisaggregatedPods({ timeScale: 0.01, kvTransfer: { holdUsMax: 5_000_000 } });
-    await post(prefill, "/v1/completions", HOLD);
-    expect(prefill.signals().heldRequests).toBe(1);
+    expect(bodyOf(await post(prefill, "/v1/completions", HOLD)).kv_transfer_params).not.toBeNull();
     await until(() => prefill.signals().heldRequests === 0);
     expect((await countsOf(prefill)).holds).toMatchObject({ expired: 1, released: 0 });
     expect(await series(prefill, "vllm:nixl_num_kv_expired_reqs_total")).toBe(1);

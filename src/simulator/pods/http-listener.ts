@@ -14,6 +14,10 @@ export function openPort(server: Server, host: string, port: number): Promise<nu
   });
 }
 
+/** `http://HOST:PORT`, an IPv6 address in brackets. */
+export const originOf = (host: string, port: number): string =>
+  `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
 /** Closes the port and every connection. */
 export function closePort(server: Server): Promise<void> {
   return new Promise((resolve) => {

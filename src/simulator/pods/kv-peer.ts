@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest } from "undici";
+import { originOf } from "./http-listener.ts";
 import type { RemotePrefill } from "./kv-transfer-params.ts";
 
 /**
@@ -18,6 +19,8 @@ export interface HeldContent {
 }
 
 const ANSWER_BYTES_MAX = 64 * 1024;
+/** Peers with open connections; a fetch from one more fails. */
+const PEERS_MAX = 10_000;
 
 /** Talks to the peers of one pod. */
 export class KvPeer {
@@ -27,7 +30,11 @@ export class KvPeer {
   /** A peer that takes longer than `msMax` has failed. */
   constructor(msMax: number) {
     this.#msMax = msMax;
-    this.#agent = new Agent({ connect: { timeout: msMax }, maxResponseSize: ANSWER_BYTES_MAX });
+    this.#agent = new Agent({
+      connect: { timeout: msMax },
+      maxResponseSize: ANSWER_BYTES_MAX,
+      maxOrigins: PEERS_MAX,
+    });
   }
 
   /** What the named blocks hold. Rejects when the peer is not there or does not hold them. */
@@ -50,9 +57,8 @@ export class KvPeer {
   }
 
   async #call(path: string, remote: RemotePrefill, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
-    const host = remote.host.includes(":") ? `[${remote.host}]` : remote.host;
     const timeUp = AbortSignal.timeout(this.#msMax);
-    const { statusCode, body } = await httpRequest(`http://${host}:${remote.port}${path}`, {
+    const { statusCode, body } = await httpRequest(`${originOf(remote.host, remote.port)}${path}`, {
       method: "POST",
       dispatcher: this.#agent,
       headers: { "content-type": "application/json" },

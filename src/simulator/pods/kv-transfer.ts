@@ -14,8 +14,8 @@ export class KvTransfer {
   readonly stats = new KvStats();
   readonly holds: KvHolds;
   readonly fetcher: KvFetcher;
-  /** Where peers find the pod; set once its port is known. */
-  address = { host: "", port: 0 };
+  /** Where peers find the pod; set once it is known. */
+  port = 0;
 
   constructor(host: EngineHost, options: KvTransferOptions, blockSizeTokens: number) {
     this.holds = new KvHolds(host, options, this.stats);
@@ -39,10 +39,8 @@ export class KvTransfer {
 
   #finished(request: PodRequest, blockIds: readonly number[]): void {
     if (!this.holds.add(request)) return;
-    const { engineId, address } = this;
-    request.heldParams = remotePrefillParams(
-      { engineId, requestId: request.id, ...address, blockIds },
-      request.promptTokens,
-    );
+    const { engineId, port } = this;
+    const remote = { engineId, requestId: request.id, host: request.reachedAt, port, blockIds };
+    request.heldParams = remotePrefillParams(remote, request.promptTokens);
   }
 }

@@ -20,7 +20,7 @@ export function makePodRequest(
   id: string,
   asked: GenerationParams,
   settings: PodSettings,
-  callbacks: Pick<PodRequest, "onProgress" | "onFailed">,
+  more: Pick<PodRequest, "onProgress" | "onFailed" | "reachedAt">,
 ): PodRequest {
   const prompt = promptTokens(asked.prompt);
   const params = { ...asked, tokensMax: outputTokensMax(asked, prompt.length, settings) };
@@ -58,7 +58,7 @@ export function makePodRequest(
     lastTokenUs: 0,
     receivedWallMs: 0,
     firstTokenWallMs: 0,
-    ...callbacks,
+    ...more,
   };
 }
 

@@ -16,6 +16,8 @@ export interface PodRequest extends EngineRequest {
   cachedTokens: number;
   /** Prompt tokens whose KV came from a peer. */
   fetchedTokens: number;
+  /** Address at which the client reached the pod, where its peers will find it too. */
+  readonly reachedAt: string;
   /** `kv_transfer_params` of the answer, set when its blocks are held for a peer. */
   heldParams: unknown;
   preemptions: number;

@@ -54,6 +54,8 @@ async function generate(
   const responseId = `${kind === "chat" ? "chatcmpl" : "cmpl"}-${askedId(request) ?? id}`;
   let progress = (): void => {};
   const podRequest = makePodRequest(id, params, settings, {
+    // An IPv4 address may come as an IPv6 one.
+    reachedAt: (request.socket.localAddress ?? "").replace(/^::ffff:(?=\d+\.)/, ""),
     onProgress: () => progress(),
     onFailed: (message) => answerError(pod, response, new ApiError(500, "InternalServerError", message)),
   });

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { EngineSignals } from "../engine/engine-types.ts";
 import { ApiError } from "./api-error.ts";
 import type { PodFaults } from "./faults.ts";
-import { closePort, openPort } from "./http-listener.ts";
+import { closePort, openPort, originOf } from "./http-listener.ts";
 import type { PodRole, PodSettings } from "./pod-options.ts";
 import { answerError, POD_ROUTES } from "./pod-routes.ts";
 import { PodState } from "./pod-state.ts";
@@ -48,8 +48,8 @@ export async function startPod(settings: PodSettings, host: string, port: number
   server.maxConnections = settings.connectionsMax;
   // Behind a side-car the engine's port is its own affair.
   const enginePort = await openPort(server, host, settings.sidecar ? 0 : port);
-  if (state.kv) state.kv.address = { host, port: enginePort };
-  const sidecar = settings.sidecar && makeSidecar(settings, settings.sidecar, `http://${host}:${enginePort}`);
+  if (state.kv) state.kv.port = enginePort;
+  const sidecar = settings.sidecar && makeSidecar(settings, settings.sidecar, originOf(host, enginePort));
   const stopListening = async (): Promise<void> => {
     await Promise.all([closePort(server), sidecar?.stopListening()]);
   };
@@ -71,7 +71,7 @@ export async function startPod(settings: PodSettings, host: string, port: number
     role: settings.role,
     host,
     port: bound,
-    url: `http://${host}:${bound}`,
+    url: originOf(host, bound),
     enginePort,
     signals: () => state.host.signals(),
     get faults() {

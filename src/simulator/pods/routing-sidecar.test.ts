@@ -225,3 +225,16 @@ describe("everything else", () => {
     await until(async () => !(await refused(decode.port)) && !(await refused(decode.enginePort)));
   });
 });
+
+it("a pod that listens everywhere names the address at which it was reached", async () => {
+  const { prefill, decode } = await startDisaggregatedPods({ host: "0.0.0.0" });
+  const body = { ...BODY, max_tokens: 1, kv_transfer_params: { do_remote_decode: true } };
+  const held = await fetch(`http://127.0.0.3:${prefill.port}/v1/completions`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  expect(await held.json()).toMatchObject({ kv_transfer_params: { remote_host: "127.0.0.3" } });
+  const answer = await postDisaggregated(decode, `127.0.0.2:${prefill.port}`, "/v1/completions", BODY);
+  expect(answer.status).toBe(200);
+  expect((await countsOf(decode)).fetches).toMatchObject({ fetched: 1, failed: 0 });
+});

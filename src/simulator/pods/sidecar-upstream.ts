@@ -34,6 +34,8 @@ export interface UpstreamOptions {
 const PREFILL_ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const LINE_CHARACTERS_MAX = 4 * 1024 * 1024;
 const CONNECT_MS_MAX = 5000;
+/** Prefill pods with open connections; a prefill at one more fails. */
+const PREFILL_PODS_MAX = 10_000;
 
 /** Between connections, not between ends. */
 const HOP_HEADERS = new Set([
@@ -63,6 +65,7 @@ export class SidecarUpstream {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxResponseSize: PREFILL_ANSWER_BYTES_MAX,
+      maxOrigins: PREFILL_PODS_MAX,
     });
   }
 
