@@ -157,3 +157,21 @@ describe("what plugins tell the proxy with the end of a response", () => {
     expect(core.endMetadata).toBeUndefined();
   });
 });
+
+describe("an endpoint that changes", () => {
+  it("is told to plugins as a change of the one that they know, or as another one when it moved", () => {
+    const told: string[] = [];
+    const listening: PluginInstance = {
+      endpointAdded: (slot) => void told.push(`added ${slot}`),
+      endpointChanged: (slot) => void told.push(`changed ${slot}`),
+      endpointRemoved: (slot) => void told.push(`removed ${slot}`),
+    };
+    const { step, core } = testCore({ compile: testCompiler(() => [listening]) });
+    step(upsert("a"));
+    const labelled = { ...endpoint("a"), labels: { zone: "z" } };
+    step({ type: "endpointUpserted", atUs: 1, endpoint: labelled });
+    expect(core.endpoints.description[0].labels).toEqual({ zone: "z" });
+    step({ type: "endpointUpserted", atUs: 2, endpoint: { ...labelled, port: 9999 } });
+    expect(told).toEqual(["added 0", "changed 0", "removed 0", "added 0"]);
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Endpoints, ENDPOINTS_MAX } from "./endpoints.ts";
+import { dataKey } from "./data-key.ts";
+import { Endpoints, ENDPOINTS_MAX, NEVER } from "./endpoints.ts";
 
 const endpoint = {
   id: "default/a",
@@ -35,6 +36,22 @@ describe("endpoints table", () => {
     table.remove(3);
     expect(column.values[table.add({ ...endpoint, id: "default/new" })]).toBe(Number.NaN);
     expect(table.column("x")).toBe(column);
+  });
+
+  it("keeps attributes that are no numbers by slot, and gives none to the next endpoint of it", () => {
+    const table = new Endpoints();
+    const key = dataKey<readonly string[]>("models", "x");
+    const slot = table.add(endpoint);
+    const row = { slot, generation: 1, values: { [key.id]: ["m"] }, aside: true } as const;
+    expect(table.scraped(row, 5)).toBe(true);
+    const { values } = table.attribute(key);
+    expect([values[slot], table.valueOf(key.id, slot), table.updatedAtUs[slot]]).toEqual([["m"], ["m"], NEVER]);
+    expect(table.valueOf("other/x", slot)).toBeUndefined();
+    table.remove(slot);
+    table.add({ ...endpoint, id: "default/next" });
+    expect(values[slot]).toBeUndefined();
+    expect(table.scraped(row, 6)).toBe(false);
+    expect(values[slot]).toBeUndefined();
   });
 
   it("lists its slots in the order in which their endpoints came, in a list that nothing changes later", () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
+import { dataKey } from "../core/data-key.ts";
 import type { Decision } from "../core/decision.ts";
+import { NEVER } from "../core/endpoints.ts";
 import { eventLine, headerLine, endLine } from "../core/event-log.ts";
 import type { Notice } from "../core/notices.ts";
 import type { CompilePlan } from "../core/plan.ts";
@@ -252,6 +254,73 @@ describe("a core driver", () => {
     expect(driver.core.endpoints.updatedAtUs[place.slot]).toBe(5);
     atUs = 2;
     expect(driver.nowUs).toBe(9);
+  });
+
+  it("leaves the signals' time alone where a row comes from elsewhere, before, after or between scrapes", () => {
+    let atUs = 1;
+    const { driver } = setUp([], { nowUs: () => atUs });
+    const place = driver.upsert(endpoint("a"))!;
+    const { endpoints } = driver.core;
+    const scrape = (time: number, row: object) => {
+      atUs = time;
+      driver.scraped({ ...place, ...row });
+    };
+    const gpu = (value: number) => ({ attributes: { gpu: value }, aside: true });
+    const state = () => {
+      driver.drain();
+      return [endpoints.updatedAtUs[0], endpoints.waiting[0], endpoints.column("gpu").values[0]];
+    };
+    scrape(2, gpu(1));
+    expect(state()).toEqual([NEVER, 0, 1]);
+    scrape(3, { waiting: 5 });
+    scrape(4, gpu(2));
+    expect(state()).toEqual([3, 5, 2]);
+    scrape(5, gpu(3));
+    scrape(6, gpu(4));
+    scrape(7, { waiting: 6 });
+    expect(state()).toEqual([7, 6, 4]);
+    scrape(8, gpu(5));
+    scrape(9, gpu(6));
+    expect(state()).toEqual([7, 6, 6]);
+  });
+
+  it("tells values that are no numbers when they change, and not at each scrape", () => {
+    const key = dataKey<readonly string[]>("models", "x");
+    const compile = testCompiler(({ endpoints }) => [
+      {
+        score(_request, { slots, count }, out) {
+          const { values } = endpoints.attribute(key);
+          for (let i = 0; i < count; i++) out[i] = values[slots[i]]?.includes("o") ? 1 : 0;
+        },
+      },
+    ]);
+    const { driver, lines } = setUp([], { compile });
+    driver.upsert(endpoint("b", "10.0.0.2"));
+    const place = driver.upsert(endpoint("a"))!;
+    const tell = (...models: string[]) => driver.scraped({ ...place, values: { [key.id]: models }, aside: true });
+    const events = () => lines.filter((line) => line.includes('"signals"')).length;
+    const known = () => {
+      driver.drain();
+      return driver.core.endpoints.attribute(key).values[place.slot];
+    };
+    tell("m");
+    expect([known(), events()]).toEqual([["m"], 1]);
+    tell("m");
+    expect([known(), events()]).toEqual([["m"], 1]);
+    tell("m", "n");
+    tell("m");
+    expect([known(), events()]).toEqual([["m"], 2]);
+    driver.scraped({ ...place, waiting: 3, values: { [key.id]: ["m"] } });
+    expect([known(), driver.core.endpoints.waiting[place.slot], events()]).toEqual([["m"], 3, 3]);
+    expect(lines.at(-1)).not.toContain("values");
+    tell("o");
+    const got: string[] = [];
+    driver.arrive(facts(0), { decided: (decision) => void got.push(picked(decision)) });
+    expect([got, known()]).toEqual([["default/a"], ["o"]]);
+    lines.push(endLine({ events: driver.eventCount, decisions: 1, hash: driver.core.decisionHash }));
+    const replay = new Replay({ compile });
+    for (const line of lines) replay.push(line);
+    expect(replay.end().same).toBe(true);
   });
 
   it("wakes up for no deadline that is over, nor for any once it is closed", () => {
