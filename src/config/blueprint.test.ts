@@ -240,8 +240,22 @@ parser: {pluginRef: openai-parser}`;
   });
 
   it("that have no equal are refused with the reason", () => {
-    expect(errors("plugins: [{type: low-queue-filter}]")).toEqual([
-      'c.yaml:1:18: plugins[0].type: found "low-queue-filter", a type of GIE 0.5 that went with 1.0; queue-scorer prefers such endpoints',
+    const [router, handler] = errors("plugins: [{type: slo-aware-routing}, {type: slo-aware-profile-handler}]");
+    expect(router).toContain('c.yaml:1:18: plugins[0].type: found "slo-aware-routing", a type of GIE 1.2, set up by');
+    expect(handler).toContain(
+      'plugins[1].type: found "slo-aware-profile-handler", a type of GIE 1.2 to 1.3 that chose',
+    );
+  });
+
+  it("that went are taken with a warning, and refused when strict", () => {
+    const text = "plugins: [{type: low-queue-filter}]";
+    const { plugins, warnings } = plan(text);
+    expect(plugins[0].definition.isBuilt).not.toBe(false);
+    expect(warnings).toEqual([
+      "config:1:18: plugins[0].type: a type of GIE 0.5; utilization-filter does the same today",
+    ]);
+    expect(errors(text, { "strict-config": true })).toEqual([
+      "config:1:18: plugins[0].type: found a type of GIE 0.5; utilization-filter does the same today; --strict-config refuses it, as the stock EPP does",
     ]);
   });
 

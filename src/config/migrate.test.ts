@@ -170,7 +170,7 @@ requestHandler:
   });
 
   it("refuses a config without a plan, with all errors", () => {
-    const broken = "data: {}\nplugins:\n- type: queu-scorer\n- type: least-queue-filter\n";
+    const broken = "data: {}\nplugins:\n- type: queu-scorer\n- type: slo-aware-router\n";
     expect(() => migrateConfig(broken, "c.yaml")).toThrow(ConfigError);
     expect(() => migrateConfig(broken, "c.yaml")).toThrow(/c.yaml:3:9:[\s\S]*c.yaml:4:9:/);
     expect(() => migrateConfig("a: [", "c.yaml")).toThrow(ConfigError);

@@ -107,6 +107,9 @@ export class PluginTable {
       const text = `an older name of ${definition.type}`;
       if (STOCK_ALIASES.has(type)) this.#problems.warn(placeOf(this.#root, where), where, text);
       else this.#problems.old(placeOf(this.#root, where), where, text);
+    } else if (definition.gone !== undefined) {
+      const where = [...path, "type"];
+      this.#problems.old(placeOf(this.#root, where), where, definition.gone);
     } else if (definition.stability === "deprecated") {
       const where = [...path, "type"];
       const text = definition.replacedBy ? `a type that gives way to ${definition.replacedBy}` : "a type that will go";

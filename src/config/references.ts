@@ -5,8 +5,10 @@ import { hint } from "./config-error.ts";
 import type { ConfigMap, ConfigPath } from "./config-node.ts";
 import { placeOf } from "./config-node.ts";
 import type { PluginEntry, PluginTable } from "./plugin-entry.ts";
+import { topologicalOrder } from "./topological-order.ts";
 
 const POINT_TEXT: Partial<Record<PluginPoint, string>> = {
+  filter: "a filter",
   parser: "a parser",
   saturationDetector: "a saturation detector",
   dataSource: "a data source",
@@ -51,9 +53,16 @@ export class References {
   }
 }
 
-/** Looks up the plugins that others name in their parameters. */
+/** Looks up the plugins that others name in their parameters; none may name itself, be it through others. */
 export function checkReferences(document: ConfigDocument, table: PluginTable, problems: ProblemList): void {
   const references = new References(document.root, table, problems);
+  const { circle } = topologicalOrder(table.entries, ({ definition, params }) =>
+    (definition.references?.(params) ?? []).flatMap(({ name }) => table.get(name) ?? []),
+  );
+  if (circle) {
+    const text = `found plugins that name each other (${circle.map(({ name }) => name).join(", ")}), expected an order`;
+    problems.at(placeOf(document.root, ["plugins"]), ["plugins"], text);
+  }
   for (const { definition, params, path = ["plugins"] } of table.entries) {
     for (const { name, path: steps, point } of definition.references?.(params) ?? []) {
       references.find(name, [...path, "parameters", ...steps], point);

@@ -235,6 +235,8 @@ export interface PluginDefinition<P = unknown> {
   readonly stability?: Stability;
   /** What a deprecated type gives way to. */
   readonly replacedBy?: string;
+  /** Of a type that the recorded stock release has no longer, so that --strict-config refuses it: what is said of it. */
+  readonly gone?: string;
   /** False for a type that is known and cannot be made yet: a config with it is planned, and not served with. */
   readonly isBuilt?: false;
   readonly params: z.ZodType<P>;

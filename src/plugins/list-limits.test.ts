@@ -117,7 +117,7 @@ const CASES: readonly (readonly [string, object, string?])[] = [
     "request-attribute-reporter",
     {
       attributes: [
-        { key: { name: "x" }, expression: "usage.a + usage.b\n", condition: "has(usage.a) && has(usage['b'])" },
+        { key: { name: "x" }, expression: "usage.a + usage.b\n", condition: "has(usage.a) && has(usage.b)" },
       ],
     },
   ],

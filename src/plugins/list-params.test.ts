@@ -8,6 +8,7 @@ const ALL = [...PLUGINS, ...UNBUILT];
 /** Parameters of the types that need some; all others take none. */
 const NEEDED: Readonly<Record<string, object>> = {
   "by-label": { label: "a", validValues: ["b"] },
+  "decision-tree-filter": { current: { pluginRef: "least-queue-filter" } },
   "disaggregatedset-rollout-screener": { scope: { labelSelector: "a=b" }, revisionGating: { mode: "disabled" } },
   "endpoint-attribute-filter": {
     attribute: "GPUUtilization",

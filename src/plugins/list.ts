@@ -18,9 +18,14 @@ import { alwaysDisaggMultimodalDecider, alwaysDisaggPdDecider } from "./deciders
 import { prefixBasedPdDecider } from "./deciders/prefix-based-pd-decider.ts";
 import { defineParser } from "./define.ts";
 import { byLabelFilter } from "./filters/by-label-filter.ts";
+import { decisionTreeFilter } from "./filters/decision-tree-filter.ts";
 import { endpointAttributeFilter } from "./filters/endpoint-attribute-filter.ts";
 import { headerBasedTestingFilter } from "./filters/header-based-testing-filter.ts";
 import { byLabelSelectorFilter, labelSelectorFilter } from "./filters/label-selector-filter.ts";
+import { leastKvCacheFilter } from "./filters/least-kv-cache-filter.ts";
+import { leastQueueFilter } from "./filters/least-queue-filter.ts";
+import { loraAffinityFilter } from "./filters/lora-affinity-filter.ts";
+import { lowQueueFilter } from "./filters/low-queue-filter.ts";
 import { prefixCacheAffinityFilter } from "./filters/prefix-cache-affinity-filter.ts";
 import { ROLE_FILTERS } from "./filters/role-filters.ts";
 import { sloHeadroomTierFilter } from "./filters/slo-headroom-tier-filter.ts";
@@ -78,9 +83,14 @@ import { UNBUILT } from "./unbuilt/list.ts";
 export const PLUGINS: readonly PluginDefinition[] = [
   byLabelFilter,
   byLabelSelectorFilter,
+  decisionTreeFilter,
   endpointAttributeFilter,
   headerBasedTestingFilter,
   labelSelectorFilter,
+  leastKvCacheFilter,
+  leastQueueFilter,
+  loraAffinityFilter,
+  lowQueueFilter,
   prefixCacheAffinityFilter,
   ...ROLE_FILTERS,
   ...SESSION_AFFINITY,

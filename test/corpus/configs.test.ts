@@ -15,7 +15,6 @@ const OUTSIDE: Readonly<Record<string, string>> = {
 
 /** Refused with a reason: placeholders, types of upstream's own tests, types without an equal, mistakes in guides. */
 const REFUSED = [
-  "gateway-api-inference-extension-v0.5.1-manifests-inferencepool-resources.yaml",
   "gateway-api-inference-extension-v1.0.2-epp-configuration-config-text-2.yaml",
   "gateway-api-inference-extension-v1.0.2-testdata-configloader-1-test.yaml",
   "gateway-api-inference-extension-v1.1.0-testdata-configloader-1-test.yaml",
