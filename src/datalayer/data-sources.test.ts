@@ -9,7 +9,10 @@ import { generate } from "selfsigned";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { readBlueprint } from "../config/blueprint.ts";
 import type { SignalRow } from "../core/events.ts";
+import { pluginExample } from "../config/plugin-example.ts";
+import { PLUGINS } from "../plugins/list.ts";
 import { createDataSources } from "./data-sources.ts";
+import { createDiscoveryOf } from "./discoveries.ts";
 import type { PlacedEndpoint } from "./endpoint-scraper.ts";
 import type { PageScraper } from "./page-scraper.ts";
 
@@ -336,4 +339,38 @@ describe("data sources of events", () => {
     expect(scrapers).toEqual([]);
     expect(brought.problems).toEqual([`pods ${why} v1 Pod`, `sets ${why} apps/v1 StatefulSet`]);
   });
+});
+
+it("every type of data source runs, as its own example has it", async () => {
+  const types = PLUGINS.filter(({ points }) => points.includes("dataSource"));
+  for (const plugin of types) {
+    const { dataLayer } = readBlueprint({
+      text: pluginExample(plugin),
+      options: { "allow-experimental-plugins": true },
+    });
+    const sources = dataLayer.sources.map((source) => ({
+      ...source,
+      params: { ...(source.params as object), caCertPath: "" },
+    }));
+    expect(sources.map(({ type }) => type)).toContain(plugin.type);
+    const context = {
+      refreshMetricsIntervalMs: 50,
+      problem: () => undefined,
+      sink: () => ({ onRow: () => undefined, onError: () => undefined }),
+    };
+    const pages = plugin.payload === "metrics" || plugin.payload === "models";
+    const scrapers = await createDataSources(sources, context);
+    expect(scrapers.map(({ sourceType }) => sourceType).includes(plugin.type)).toBe(pages);
+  }
+  expect(types.length).toBe(6);
+});
+
+it("every type of discovery has a runner, and other types have none", () => {
+  const sink = { upsert: () => undefined, remove: () => undefined, problem: () => undefined };
+  const types = PLUGINS.filter(({ points }) => points.includes("discovery")).map(({ type }) => type);
+  for (const type of types) createDiscoveryOf({ type, name: "x", params: { path: "e.yaml" } }, sink).stop();
+  expect(types.length).toBe(2);
+  expect(() => createDiscoveryOf({ type: "constructor", name: "x", params: {} }, sink)).toThrow(
+    "Cannot run plugin x: found type constructor, expected file-discovery, multicluster-file-discovery",
+  );
 });
