@@ -152,7 +152,7 @@ describe("producers and those that prepare", () => {
     expect(core.nextDueAtUs()).toBe(400_005);
   });
 
-  it("fail without costing the request, but later ones do not run", () => {
+  it("trap 7: fail without costing the request, but later ones do not run", () => {
     log.length = 0;
     const { step } = withPlugins([producing("a"), { produce: () => "broken" }, producing("c")]);
     const notices = step(arrive(0));
@@ -163,7 +163,7 @@ describe("producers and those that prepare", () => {
 });
 
 describe("admitters", () => {
-  it("refuse in the stock's words, or in their own, the first one that does", () => {
+  it("trap 7: refuse as Internal in the stock's words, or in their own, the first one that does", () => {
     const own = { code: "PreconditionFailed", message: "cold" } as const;
     const outcome = (...plugins: PluginInstance[]) => outcomeOf(withPlugins(plugins).step(arrive(0)));
     const yes: PluginInstance = { deny: () => undefined };

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { blockIds } from "../../core/block-ids.ts";
+import { blockIds, chainBlocks, chainRoot } from "../../core/block-ids.ts";
 import { prefixMatchKey } from "../../core/data-key.ts";
 import type { Endpoints } from "../../core/endpoints.ts";
 import type { RequestFacts } from "../../core/request-facts.ts";
 import type { RequestState } from "../../core/request-state.ts";
 import { endpoint } from "../../core/test-support/test-plan.ts";
+import { xxh64 } from "../../core/xxh64.ts";
+import { prefixCacheScorer } from "../scorers/prefix-cache-scorer.ts";
 import type { Signals } from "../test-support/fixture.ts";
-import { make, poolOf, requestOf, resultOf, targetOf } from "../test-support/fixture.ts";
+import { make, poolOf, requestOf, resultOf, scoresOf, targetOf } from "../test-support/fixture.ts";
 import { approxPrefixCacheProducer } from "./approx-prefix-cache-producer.ts";
 
 const key = prefixMatchKey("approx-prefix-cache-producer");
@@ -48,6 +50,32 @@ describe("approx-prefix-cache-producer", () => {
     expect(matched(factsOf([prompt(130)]))).toEqual({ blocks: [0, 0], total: 3, size: 64 });
   });
 
+  it("trap 2: cuts blocks of 64 tokens when told of 16, keeps a shorter last one, hashes ids before what came before", () => {
+    const { plugin, send, matched } = scene([{}], { autoTune: false, blockSizeTokens: 16 });
+    expect(plugin.blockSizesTokens()).toEqual([64]);
+    expect(matched(factsOf([prompt(65)]))).toEqual({ blocks: [0], total: 2, size: 64 });
+    send(factsOf([prompt(65)]), 0);
+    expect(matched(factsOf([prompt(65)])).blocks).toEqual([2]);
+    // The shorter block is one of its own: what goes on behind it is another block.
+    expect(matched(factsOf([prompt(66)])).blocks).toEqual([1]);
+    const root = chainRoot("m", "");
+    const [{ ids }] = blockIds([prompt(4, 1)], [2]).blocks[0].prompts;
+    const [first, second] = [new Uint32Array(2), new Uint32Array(4)];
+    xxh64(new Uint8Array(Uint32Array.of(ids[0], ids[1], root[0], root[1]).buffer), 0, 16, first, 0);
+    chainBlocks(root, ids, 2, second, 0);
+    expect([...second.subarray(0, 2)]).toEqual([...first]);
+    expect(second[1].toString(16) + second[0].toString(16)).toBe("bdeada2071943583");
+  });
+
+  it("trap 4: a score is matched blocks of all, the shorter last one counting as one, and 0 without tokens", () => {
+    const { endpoints, send } = scene([{}, {}]);
+    const scorer = make(prefixCacheScorer, {}, endpoints);
+    send(factsOf([prompt(128)]), 0);
+    expect(scoresOf(scorer, send(factsOf([prompt(129)])))).toEqual([2 / 3, 0]);
+    expect(scoresOf(scorer, send(factsOf([prompt(128)])))).toEqual([1, 0]);
+    expect(scoresOf(scorer, send({ inputTokens: 0 }))).toEqual([0, 0]);
+  });
+
   it("matches what went to an endpoint, up to where the prompts part", () => {
     const { send, matched } = scene([{}, {}]);
     send(factsOf([prompt(256)]), 1);
@@ -57,7 +85,7 @@ describe("approx-prefix-cache-producer", () => {
     expect(matched(factsOf([prompt(256, 1)])).blocks).toEqual([0, 0]);
   });
 
-  it("counts each hash for every endpoint that holds it, contiguous or not, until one that nobody holds", () => {
+  it("trap 3: counts each hash for every endpoint that holds it, contiguous or not, until one that nobody holds", () => {
     // pod-0 has forgotten the first of three blocks; pod-1 holds them all, so that the walk goes on.
     const { send, matched } = scene([{ blockCount: 3 }, {}]);
     send(factsOf([prompt(64 * 3)]), 0);
