@@ -57,3 +57,31 @@ export const idleProfile: Lint = {
       }));
   },
 };
+
+/** A stage that a handler is to run without a profile for it. */
+export const absentProfile: Lint = {
+  name: "absent-profile",
+  doc: "A profile that the profile handler needs and that is not there: without decode every request is refused.",
+  find({ blueprint, written }) {
+    const { handler, profiles } = blueprint;
+    const [decode, prefill, encode] = runBy(handler) ?? [];
+    const isThere = (wanted: string) => [...profiles, ...written].some(({ name }) => name === wanted);
+    const absent = (name: string | undefined, then: string) =>
+      name === undefined || isThere(name)
+        ? []
+        : [{ path: ["schedulingProfiles"], text: `${handler.name} finds no profile ${name}: ${then}` }];
+    return [
+      ...absent(decode, "every request is refused"),
+      ...absent(decidesOn(handler, "prefill") ? prefill : undefined, "its decider is never asked"),
+      ...absent(decidesOn(handler, "encode") ? encode : undefined, "its decider is never asked"),
+    ];
+  },
+};
+
+/** Whether a handler has a decider for a stage. */
+function decidesOn({ definition, params }: PluginEntry, stage: string): boolean {
+  const references = definition.references?.(params) ?? [];
+  return references.some(
+    ({ path }) => path.at(-1) === stage || (stage === "prefill" && path[0] === "deciderPluginName"),
+  );
+}

@@ -3,7 +3,8 @@ import { readBlueprint } from "./blueprint.ts";
 import { DEFAULT_CONFIG_TEXT } from "./default-config.ts";
 import { LINTS, lintPlan } from "./plan-lint.ts";
 import { labelDemands } from "./plan-lint-labels.ts";
-import { contradictingFilters, idleProfile } from "./plan-lint-profiles.ts";
+import { pluginType } from "../plugins/list.ts";
+import { absentProfile, contradictingFilters, idleProfile } from "./plan-lint-profiles.ts";
 import { unmatchedBlockSize } from "./plan-lint-blocks.ts";
 import { signalNobodyBrings } from "./plan-lint-data.ts";
 import type { PluginEntry } from "./plugin-entry.ts";
@@ -233,6 +234,30 @@ describe("lints of profiles", () => {
     expect(idle(entryOf("disagg-profile-handler", { profiles: { prefill: "p" } }))).toEqual([]);
     expect(idle(entryOf("pd-profile-handler", { prefillProfile: "p" }))).toEqual([2]);
     expect(idle(entryOf("header-profile-handler"))).toEqual([]);
+  });
+
+  it("tell a profile that the handler needs and that is not there", () => {
+    const handlerOf = (type: string, params: unknown = {}): PluginEntry => {
+      const definition = pluginType(type)!;
+      return { ...entryOf(type), definition, params: definition.params.parse(params) };
+    };
+    const absent = (handler: PluginEntry, ...names: string[]) =>
+      absentProfile.find(planWith({ handler, names })).map(({ text }) => text);
+    const disagg = "disagg-profile-handler";
+    const deciders = { prefill: "p", encode: "e" };
+    expect(absent(handlerOf(disagg), "prefill")).toEqual([
+      "disagg-profile-handler finds no profile decode: every request is refused",
+    ]);
+    expect(absent(handlerOf(disagg, { deciders }), "decode")).toEqual([
+      "disagg-profile-handler finds no profile prefill: its decider is never asked",
+      "disagg-profile-handler finds no profile encode: its decider is never asked",
+    ]);
+    expect(absent(handlerOf(disagg, { deciders }), "decode", "prefill", "encode")).toEqual([]);
+    expect(absent(handlerOf(disagg), "decode")).toEqual([]);
+    expect(absent(handlerOf("pd-profile-handler", { decodeProfile: "d" }), "decode", "d")).toEqual([
+      "pd-profile-handler finds no profile prefill: its decider is never asked",
+    ]);
+    expect(absent(handlerOf("header-profile-handler"))).toEqual([]);
   });
 
   it("tell a block size that no vLLM has", () => {

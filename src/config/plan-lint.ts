@@ -6,7 +6,7 @@ import type { ConfigMap, ConfigPath } from "./config-node.ts";
 import { pathText, placeOf } from "./config-node.ts";
 import { unmatchedBlockSize } from "./plan-lint-blocks.ts";
 import { signalNobodyBrings, unfedIndex, unreadProducer, unusedPlugin } from "./plan-lint-data.ts";
-import { contradictingFilters, idleProfile } from "./plan-lint-profiles.ts";
+import { absentProfile, contradictingFilters, idleProfile } from "./plan-lint-profiles.ts";
 import { duplicateScorer, idleWeight, negativeWeight, zeroWeight } from "./plan-lint-weights.ts";
 
 /** What a lint looks at: the plan, and the profiles as they are written. */
@@ -58,6 +58,7 @@ export const LINTS: readonly Lint[] = [
   duplicateScorer,
   contradictingFilters,
   idleProfile,
+  absentProfile,
   unmatchedBlockSize,
 ];
 

@@ -16,8 +16,9 @@ export interface StageProfiles {
 }
 
 /**
- * Sets the headers for the decode pod: the first pick of the prefill profile and all picks of the encode profile. What
- * the client sent there is never passed on; what another plugin set for this decision stays when there is no pick.
+ * Sets the headers for the decode pod: the first pick of the prefill profile and all picks of the encode profile. Without
+ * a pick, what the client sent is taken from the headers that the answer sets, and what another plugin set for this
+ * decision stays.
  */
 export function tellPods(
   request: PluginRequest,
