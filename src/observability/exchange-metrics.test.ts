@@ -23,10 +23,10 @@ const NAMES = 'model_name="m",target_model_name="m",fairness_id="default-flow",p
 function setUp() {
   const registry = new Registry();
   let now = 0;
-  const { open } = createExchangeMetrics(registry, () => now);
+  const exchanges = createExchangeMetrics(registry, () => now);
   /** Plays an exchange: methods of the meter in order, each after a time in seconds. */
   const play = (...steps: readonly (readonly [seconds: number, step: (meter: ExchangeMeter) => void])[]): void => {
-    const meter = open();
+    const meter = exchanges.open();
     for (const [seconds, step] of steps) {
       now += seconds;
       step(meter);
@@ -76,6 +76,7 @@ describe("metrics of exchanges", () => {
       [0, (m) => m.routed(decision("m", true), 1)],
       [1, (m) => m.responseHeaders(true)],
       [1, (m) => m.responseBody(10)],
+      [0, (m) => m.responseHandled()],
       [3, (m) => m.responseBody(10)],
       [1, (m) => m.responseBody(10)],
       [1, (m) => m.responseBody(0)],
@@ -84,7 +85,7 @@ describe("metrics of exchanges", () => {
     expect(await page()).toMatchObject({
       [`llm_d_epp_request_streaming_itl_seconds_count{${NAMES}}`]: "2",
       [`llm_d_epp_request_streaming_itl_seconds_sum{${NAMES}}`]: "4",
-      [`llm_d_epp_request_streaming_tpot_seconds_sum{${NAMES}}`]: "1",
+      [`llm_d_epp_request_streaming_tpot_seconds_sum{${NAMES}}`]: "1.25",
       [`llm_d_epp_request_ttft_seconds_sum{${NAMES},streaming="true"}`]: "2",
     });
     expect(Object.keys(await page()).filter((name) => name.includes("cached"))).toEqual([]);

@@ -71,6 +71,8 @@ class Meter implements ExchangeMeter {
   readonly #openedAt: number;
   #completeAt = -1;
   #firstByteAt = -1;
+  /** True while the message is worked on that brought the first byte. */
+  #isFirstPiece = false;
   #lastByteAt = -1;
   #responseBytes = 0;
   #isStream = false;
@@ -122,12 +124,15 @@ class Meter implements ExchangeMeter {
     this.#responseBytes += bytes;
     if (bytes === 0) return;
     const now = this.#shared.nowSeconds();
-    if (this.#firstByteAt < 0) this.#firstByteAt = now;
-    else if (this.#isStream) this.#row("itlSeconds").observe(now - this.#lastByteAt);
+    if (this.#firstByteAt < 0) {
+      this.#firstByteAt = now;
+      this.#isFirstPiece = true;
+    } else if (this.#isStream) this.#row("itlSeconds").observe(now - this.#lastByteAt);
     this.#lastByteAt = now;
   }
 
   responseHandled(): void {
+    this.#isFirstPiece = false;
     if (this.#responseBeganAt < 0) return;
     this.#responseSeconds = Math.max(0, this.#responseSeconds) + this.#shared.nowSeconds() - this.#responseBeganAt;
     this.#responseBeganAt = -1;
@@ -149,9 +154,10 @@ class Meter implements ExchangeMeter {
     if (completionTokens <= 0) return;
     this.#row("outputTokens").observe(completionTokens);
     this.#row("ntpotSeconds").observe(seconds / completionTokens);
-    if (this.#isStream && completionTokens > 1 && this.#firstByteAt >= 0) {
-      this.#row("tpotSeconds").observe((this.#lastByteAt - this.#firstByteAt) / (completionTokens - 1));
-    }
+    // As recorded, an answer that is whole with its first piece has none.
+    if (!this.#isStream || completionTokens < 2 || this.#firstByteAt < 0 || this.#isFirstPiece) return;
+    const streamedSeconds = seconds - (this.#firstByteAt - this.#openedAt);
+    this.#row("tpotSeconds").observe(streamedSeconds / (completionTokens - 1));
   }
 
   closed(): void {

@@ -6,7 +6,7 @@ import type { BlockedPrompts } from "../core/request-facts.ts";
 import type { ResponseMetadata } from "../core/request-state.ts";
 import type { BodyShare } from "./body-account.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { foldRequestHeaders, type HeaderValues, REQUEST_ID_HEADER, saysServerError } from "./header-rules.ts";
+import { foldRequestHeaders, type HeaderValues, pathOf, REQUEST_ID_HEADER, saysServerError } from "./header-rules.ts";
 import {
   BODIES_FULL,
   BODY_CUT_OFF,
@@ -302,7 +302,8 @@ export class ExtProcMachine {
       this.#phase = "abandoned";
       this.#dropRequest();
     }
-    this.#relay ??= this.#newRelay(undefined, false, "", "");
+    // As stock: a response without a request is read as one to the default path.
+    this.#relay ??= this.#newRelay(this.#options.plan().resolveParser(pathOf(NO_HEADERS)), false, "", "");
     return this.#relay;
   }
 

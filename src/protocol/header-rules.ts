@@ -112,6 +112,15 @@ export function isEventStream(headers: readonly HeaderField[]): boolean {
   return last !== undefined && textOf(last.value).includes("text/event-stream");
 }
 
+/**
+ * True when usage is to be read from a stream of events: the same, but whatever the case of the header's name is. Stock
+ * decides these two by different means, as recorded.
+ */
+export function carriesEvents(headers: readonly HeaderField[]): boolean {
+  const last = headers.findLast(({ key }) => key.toLowerCase() === "content-type");
+  return last !== undefined && textOf(last.value).includes("text/event-stream");
+}
+
 /** True when response headers tell of an error by a header of the very name `status`, as stock asks; Envoy's is `:status`. */
 export const saysServerError = (headers: readonly HeaderField[]): boolean =>
   headers.some(({ key, value }) => key === "status" && textOf(value) !== "200");

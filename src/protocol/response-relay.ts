@@ -1,7 +1,7 @@
 import type { ResponseReader } from "../core/parser.ts";
 import type { BodyShare } from "./body-account.ts";
 import { ByteCollector, joined } from "./byte-collector.ts";
-import { contentLength, isEventStream, relayedResponseHeaders } from "./header-rules.ts";
+import { carriesEvents, contentLength, isEventStream, relayedResponseHeaders } from "./header-rules.ts";
 import {
   answer,
   BODY_MODE,
@@ -68,9 +68,8 @@ export class ResponseRelay {
 
   /** @param edits headers that plugins set on the response, by lower-case name */
   headers(message: HeadersMessage, edits: ReadonlyMap<string, string>): Relayed {
-    const eventStream = isEventStream(message.headers);
-    this.#streaming ||= eventStream;
-    this.#reader ??= this.#options.createReader(eventStream);
+    this.#streaming ||= isEventStream(message.headers);
+    this.#reader ??= this.#options.createReader(carriesEvents(message.headers));
     const { rename, bodyMode } = this.#options;
     // Elsewhere Envoy itself drops the length of a body that may change.
     const resized = rename !== undefined && (bodyMode === BODY_MODE.streamed || bodyMode === BODY_MODE.bufferedPartial);

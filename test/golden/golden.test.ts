@@ -1,56 +1,13 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { RewriteMode } from "../../src/core/parser.ts";
 import type { Case, Described, Recording } from "./cases.ts";
-import { readFamily, toBytes } from "./cases.ts";
+import { toBytes } from "./cases.ts";
 import type { Compared } from "./compare.ts";
 import { compareAnswers } from "./compare.ts";
+import { FAMILIES, playableOf } from "./families.ts";
 import { play } from "./player.ts";
-import unbuilt from "./unbuilt.json" with { type: "json" };
 
-const FAMILIES = [
-  "default",
-  "disagg",
-  "kserve",
-  "protocol",
-  "subset",
-  "prefix",
-  "inflight",
-  "lora",
-  "session",
-  "filters",
-  "scorers",
-  "saturation",
-  "engines",
-];
-/** Flags that bring back what the stock EPP does where ours does otherwise (docs/differences.md), by family. */
-const SWITCHES: Readonly<Record<string, readonly string[]>> = {
-  // Ours reads the KV use of vLLM under its older name, too.
-  engines: ["--strict-config"],
-};
-const UNBUILT: {
-  readonly types: readonly string[];
-  readonly paths: readonly string[];
-  /** Ids of cases, with what each needs. */
-  readonly cases: Readonly<Record<string, string>>;
-} = unbuilt;
 const REWRITES: readonly RewriteMode[] = ["stock", "splice"];
-
-/** What a case needs that is not built yet; undefined when it can be played. */
-function missingFor(testCase: Case): string | undefined {
-  const paths = testCase.steps
-    .flatMap((s) => s.message?.request_headers?.headers ?? [])
-    .filter(([key]) => key === ":path");
-  return (
-    UNBUILT.cases[testCase.id] ??
-    UNBUILT.types.find((type) => new RegExp(`type: *"?${type}\\b`).test(testCase.config)) ??
-    UNBUILT.paths.find((path) => paths.some(([, value]) => value === path))
-  );
-}
-
-const withFlags = (recording: Recording, flags: readonly string[]): Recording => ({
-  ...recording,
-  case: { ...recording.case, flags: [...(recording.case.flags ?? []), ...flags] },
-});
 
 /** Plays one recording; the best comparison over its alternatives. */
 function playRecording({ case: testCase, answers, alternatives = [] }: Recording, rewrite: RewriteMode): Compared {
@@ -113,8 +70,7 @@ function fittingLength(
 }
 
 describe.each(FAMILIES)("recorded answers, family %s", (family) => {
-  const recordings = readFamily(family).map((recording) => withFlags(recording, SWITCHES[family] ?? []));
-  const playable = recordings.filter((recording) => !missingFor(recording.case));
+  const { recordings, playable } = playableOf(family);
   let undecided = 0;
   afterAll(() => {
     const left = recordings.length - playable.length;

@@ -1,5 +1,5 @@
+import type { Registry } from "prom-client";
 import { randomUUID } from "node:crypto";
-import { Registry } from "prom-client";
 import { readBlueprint } from "../../src/config/blueprint.ts";
 import { compilePlan } from "../../src/config/compile-plan.ts";
 import type { ConfigSource } from "../../src/core/events.ts";
@@ -9,9 +9,11 @@ import type { CoreMetricsExtractorParams } from "../../src/plugins/data-layer/co
 import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-metrics-extractor.ts";
 import type { PageExtractor } from "../../src/plugins/data-layer/page-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
+import { createPickerMetrics } from "../../src/observability/picker-metrics.ts";
 import { registerPluginCounters } from "../../src/observability/plugin-counters.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
+import type { ExchangeMeter } from "../../src/protocol/exchange-meter.ts";
 import { ExtProcMachine } from "../../src/protocol/ext-proc-machine.ts";
 import type { MachineOptions } from "../../src/protocol/machine-options.ts";
 import { CoreDriver } from "../../src/server/core-driver.ts";
@@ -40,8 +42,10 @@ export interface Played {
   /** Requests that the core still holds, after all streams were ended. */
   readonly requestsLeft: number;
   readonly decisionHash: string;
-  /** What plugins counted, as the metrics page tells it. */
-  readonly counters: Registry;
+  /** The metrics page, without what the pool's own gauges and the process tell. */
+  readonly metrics: Registry;
+  /** The page at the `scrape` steps, by name. */
+  readonly scrapes: ReadonlyMap<string, Promise<string>>;
 }
 
 /** Plays one case in process: bytes in, bytes out, through codec, machine, parsers, core and plugins. */
@@ -58,11 +62,19 @@ class Play {
   readonly #machineOptions: MachineOptions;
   readonly #extractor: PageExtractor;
   readonly #ownIds = new Set<unknown>();
+  readonly #metered = createPickerMetrics(() => this.#nowUs / 1e6);
+  readonly #scrapes = new Map<string, Promise<string>>();
   #nowUs = 1_000_000;
 
   constructor(testCase: Case, rewrite: RewriteMode) {
     this.#case = testCase;
-    this.#driver = new CoreDriver({ compile: compilePlan, seed: 7, nowUs: () => this.#nowUs });
+    this.#driver = new CoreDriver({
+      compile: compilePlan,
+      seed: 7,
+      nowUs: () => this.#nowUs,
+      probe: this.#metered.probe,
+    });
+    this.#metered.attach(this.#driver);
     const flags = testCase.flags ?? [];
     this.#machineOptions = {
       plan: readingPlanOf(this.#driver),
@@ -76,12 +88,12 @@ class Play {
     const options = {
       ...OPTIONS,
       "strict-config": flags.includes("--strict-config"),
-      "strict-config": flags.includes("--strict-config"),
       "disable-endpoint-subset-filter": flags.some((flag) => /^--disable-endpoint-subset-filter(=true)?$/.test(flag)),
     };
     const source = { text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options };
     this.#driver.load(source);
     this.#extractor = extractorOf(source);
+    registerPluginCounters(this.#metered.registry, () => this.#driver.core.plan);
   }
 
   run(): Played {
@@ -97,6 +109,7 @@ class Play {
         this.#stream(step.send).send(encodeRequest(step.message!));
       } else if (step.end !== undefined) this.#stream(step.end).close("finished");
       else if (step.cancel !== undefined) this.#stream(step.cancel).close("reset");
+      else if (step.scrape !== undefined) this.#scrapes.set(step.scrape, this.#metered.registry.metrics());
       else if (step.wait !== undefined) this.#nowUs += step.wait * 1000;
       else for (const [key, page] of Object.entries(step.metrics ?? {})) this.#pages.set(key, page);
     }
@@ -108,15 +121,14 @@ class Play {
       bodies.set(name, Buffer.concat(stream.requestBody));
     }
     const { core } = this.#driver;
-    const counters = new Registry();
-    registerPluginCounters(counters, () => core.plan);
     this.#driver.close();
     return {
       answers: { start: "serving", streams },
       bodies,
       requestsLeft: core.requestCount,
       decisionHash: core.decisionHash,
-      counters,
+      metrics: this.#metered.registry,
+      scrapes: this.#scrapes,
     };
   }
 
@@ -145,7 +157,7 @@ class Play {
   #stream(name: string): PlayedStream {
     const known = this.#streams.get(name);
     if (known) return known;
-    const stream = new PlayedStream(this.#driver, this.#machineOptions);
+    const stream = new PlayedStream(this.#driver, this.#machineOptions, this.#metered.exchanges.open());
     this.#streams.set(name, stream);
     return stream;
   }
@@ -181,8 +193,9 @@ class PlayedStream {
   #sent = 0;
   #key = -1;
 
-  constructor(driver: CoreDriver, options: MachineOptions) {
+  constructor(driver: CoreDriver, options: MachineOptions, meter: ExchangeMeter) {
     this.#machine = new ExtProcMachine(options, {
+      meter,
       arrive: (facts) => {
         this.#key = driver.arrive(facts, {
           decided: (decision) => {
