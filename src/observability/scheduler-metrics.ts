@@ -64,8 +64,8 @@ export function createSchedulerMetrics(
 }
 
 /** How the scheduler's run ended, and whose pick it was; undefined when it did not run. */
-function attemptOf({ facts, record }: Decision, core: Core) {
-  const reasons = facts.bodyless ? undefined : record();
+function attemptOf(decision: Decision, core: Core) {
+  const reasons = decision.facts.bodyless ? undefined : decision.record();
   if (!reasons || reasons.runs === 0) return undefined;
   const run = reasons.profiles[reasons.primary];
   const id = run && run.pickCount > 0 ? reasons.ids[run.rows[run.picks[0]]] : undefined;
