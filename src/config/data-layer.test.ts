@@ -62,3 +62,14 @@ describe("extractors under sources", () => {
     );
   });
 });
+
+describe("parameters of sources", () => {
+  it("take a port for models, which the stock release does not know", () => {
+    const text = config("models-data-source", "models-data-extractor").replace(
+      "type: models-data-source",
+      "{type: models-data-source, parameters: {port: 9000}}",
+    );
+    expect(errorsOf(text)).toBe("");
+    expect(() => readBlueprint({ text, options: { ...OPTIONS, "strict-config": true } })).toThrow(/port/);
+  });
+});

@@ -6,7 +6,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "selfsigned";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { readBlueprint } from "../config/blueprint.ts";
 import type { SignalRow } from "../core/events.ts";
 import { pluginExample } from "../config/plugin-example.ts";
@@ -264,6 +264,16 @@ describe("multicluster-metrics-data-source over real TLS", () => {
       await brought.until(() => brought.rows.length > 0);
       expect([brought.rows[0], brought.errors]).toEqual([CLUSTER_ROW, []]);
     }
+  });
+
+  it("trusts the authorities of the system", async () => {
+    const { port, ca } = await setUp();
+    vi.stubEnv("SSL_CERT_FILE", ca);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { brought, scrapers } = await source("");
+    scrapers[0].add(place(port));
+    await brought.until(() => brought.rows.length > 0);
+    expect([brought.rows[0], brought.errors]).toEqual([CLUSTER_ROW, []]);
   });
 
   it("looks host names up, and holds the certificate against them", async () => {

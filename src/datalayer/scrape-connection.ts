@@ -1,5 +1,5 @@
 import { type Socket, connect, isIP } from "node:net";
-import { type SecureContextOptions, connect as connectTls } from "node:tls";
+import { type SecureContext, type SecureContextOptions, connect as connectTls, createSecureContext } from "node:tls";
 import { HttpResponseReader } from "./http-response.ts";
 import type { PageBuffer } from "./page-buffers.ts";
 
@@ -24,6 +24,19 @@ export type ScrapeDone = (error: Error | undefined) => void;
 
 /** Bytes from all connections arrive here, one read at a time, and are used up before the next. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** Contexts by what they are made of: reading the authorities costs milliseconds, and each pod has a connection. */
+const contexts = new WeakMap<ScrapeTls, SecureContext>();
+
+function contextOf(tls: ScrapeTls): SecureContext {
+  let context = contexts.get(tls);
+  if (!context) {
+    const { ca, cert, key } = tls;
+    context = createSecureContext({ ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert, key }) });
+    contexts.set(tls, context);
+  }
+  return context;
+}
 
 /**
  * One connection to one pod, kept alive from request to request and opened anew when it is gone. At most one request
@@ -88,8 +101,7 @@ export class ScrapeConnection {
     const socket: Socket = tls
       ? connectTls({
           ...options,
-          ...(tls.ca !== undefined && { ca: tls.ca }),
-          ...(tls.cert !== undefined && { cert: tls.cert, key: tls.key }),
+          secureContext: contextOf(tls),
           rejectUnauthorized: !tls.insecureSkipVerify,
           ...(isIP(host) === 0 && { servername: host }),
         })

@@ -14,7 +14,7 @@ export async function readScrapeTls(
 ): Promise<ScrapeTls | undefined> {
   const { scheme, insecureSkipVerify, caCertPath, clientCertPath, clientKeyPath } = params;
   if (scheme === "http") return undefined;
-  const ca = insecureSkipVerify || caCertPath === "" ? undefined : await readAuthorities(caCertPath);
+  const ca = insecureSkipVerify ? undefined : await authorities(caCertPath);
   const client =
     clientCertPath === ""
       ? {}
@@ -28,6 +28,27 @@ export async function readScrapeTls(
     });
   }
   return { insecureSkipVerify, ...(ca !== undefined && { ca }), ...client };
+}
+
+/** Where systems keep the authorities that they trust, in Go's order. */
+const SYSTEM_CA_FILES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/cacert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/** Authorities of a file, or those of the system, as stock; undefined for Node's own where the system has none. */
+async function authorities(caCertPath: string): Promise<string | undefined> {
+  if (caCertPath !== "") return readAuthorities(caCertPath);
+  const { SSL_CERT_FILE } = process.env;
+  for (const path of SSL_CERT_FILE ? [SSL_CERT_FILE] : SYSTEM_CA_FILES) {
+    const pem = await readFile(path, "utf8").catch(() => "");
+    if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  }
+  return undefined;
 }
 
 /** Reads the authorities. Node passes over what it can't read among them, and would then trust nobody without a word. */

@@ -1,5 +1,7 @@
 import { defineDataLayerType } from "../define.ts";
-import { httpSourceParams } from "./http-source-params.ts";
+import { httpSourceParams, httpSourceParamsWithoutPort } from "./http-source-params.ts";
+
+const DEFAULTS = { scheme: "http", path: "/v1/models", insecureSkipVerify: true } as const;
 
 /**
  * Gets the lists of models that the endpoints serve, as OpenAI's API tells them. A list that does not come leaves what is
@@ -8,7 +10,8 @@ import { httpSourceParams } from "./http-source-params.ts";
 export const modelsDataSource = defineDataLayerType("dataSource", {
   type: "models-data-source",
   payload: "models",
-  params: httpSourceParams({ scheme: "http", path: "/v1/models", insecureSkipVerify: true }),
+  params: httpSourceParams(DEFAULTS),
+  stockParams: httpSourceParamsWithoutPort(DEFAULTS),
   example: `
 plugins:
 - type: models-data-source
