@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly healthIntervalMs?: number;
   /** Most bytes that Envoy buffers of a body. */
   readonly bufferBytesMax?: number;
+  /** A file that gets a line of this form (Envoy's own format) when a request is over. */
+  readonly accessLog?: { readonly path: string; readonly format: string };
 }
 
 /**
@@ -59,6 +61,7 @@ function connectionManager(options: EnvoyOptions): object {
           typed_config: typed(`${http}.router.v3.Router`, { suppress_envoy_headers: true }),
         },
       ],
+      ...(options.accessLog && { access_log: [accessLog(options.accessLog)] }),
       use_remote_address: true,
       preserve_external_request_id: true,
       // Lets trailers through on HTTP/1, so that tests can send them.
@@ -66,6 +69,14 @@ function connectionManager(options: EnvoyOptions): object {
     }),
   };
 }
+
+const accessLog = ({ path, format }: Required<EnvoyOptions>["accessLog"]): object => ({
+  name: "envoy.access_loggers.file",
+  typed_config: typed("envoy.extensions.access_loggers.file.v3.FileAccessLog", {
+    path,
+    log_format: { text_format_source: { inline_string: `${format}\n` } },
+  }),
+});
 
 /** The filter as the standalone chart sets it up. */
 const extProc = (options: EnvoyOptions): object =>

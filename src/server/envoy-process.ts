@@ -11,6 +11,8 @@ import { envoyBootstrap, type EnvoyOptions } from "./envoy-bootstrap.ts";
 
 /** Where `scripts/setup-envoy.sh` installs the Python package that carries the binary. */
 const INSTALLED = fileURLToPath(new URL("../../.cache/envoy/lib/", import.meta.url));
+/** Time between writes of the access log; without it ten seconds. */
+const LOG_FLUSH_MS = 100;
 const READY_MS_MAX = 15_000;
 const STOP_MS_MAX = 3000;
 const STDERR_BYTES_MAX = 16_384;
@@ -44,6 +46,7 @@ export async function startEnvoy(binary: string, options: EnvoyOptions): Promise
   const adminFile = join(folder, "admin");
   await writeFile(config, JSON.stringify(envoyBootstrap(options)));
   const args = ["-c", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", "1"];
+  if (options.accessLog) args.push("--file-flush-interval-msec", String(LOG_FLUSH_MS));
   const child = spawn(binary, [...args, "--log-level", "warning"], { stdio: ["ignore", "ignore", "pipe"] });
   const stop = async (): Promise<void> => {
     await stopProcess(child);
