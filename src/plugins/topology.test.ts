@@ -1,4 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { compilePlan } from "../config/compile-plan.ts";
+import { pluginExample } from "../config/plugin-example.ts";
+import { Core } from "../core/core.ts";
+import type { Decision } from "../core/decision.ts";
+import { endpoint, facts } from "../core/test-support/test-plan.ts";
 import type { EndpointTopology } from "../core/data-key.ts";
 import { PEER_ENDPOINT, topologyKey } from "../core/data-key.ts";
 import { topologyAffinityFilter } from "./filters/topology-affinity-filter.ts";
@@ -101,5 +106,46 @@ describe("topology-affinity-filter", () => {
     const others = requestOf(pool, {}, Int32Array.of(1, 2));
     others.put(PEER_ENDPOINT, request.get(PEER_ENDPOINT)!);
     expect(keptBy(make(topologyAffinityFilter, {}, pool), others)).toEqual([0, 1]);
+  });
+});
+
+describe("prefill near the decode pod", () => {
+  /** Role, zone and queue of each pod. */
+  const PODS: readonly (readonly [role: string, zone: string, waiting: number])[] = [
+    ["decode", "a", 5],
+    ["decode", "b", 0],
+    ["prefill", "a", 0],
+    ["prefill", "b", 3],
+    ["prefill", "b", 4],
+  ];
+
+  function prefillerOf(text: string): string | undefined {
+    const decisions: Decision[] = [];
+    const core = new Core({
+      env: { seed: 1, emit: (notice) => void (notice.type === "decision" && decisions.push(notice.decision)) },
+      compile: compilePlan,
+    });
+    core.step({ type: "configLoaded", atUs: 0, source: { text, options: { "allow-experimental-plugins": true } } });
+    for (const [i, [role, zone, waiting]] of PODS.entries()) {
+      const labels = { "llm-d.ai/role": role, "topology.kubernetes.io/zone": zone };
+      core.step({ type: "endpointUpserted", atUs: 1, endpoint: { ...endpoint(`pod-${i}`, `10.0.0.${i}`), labels } });
+      const generation = core.endpoints.generation[i];
+      core.step({ type: "signals", atUs: 2, rows: [{ slot: i, generation, waiting }] });
+    }
+    core.step({ type: "requestArrived", atUs: 3, facts: facts(1) });
+    const [{ outcome, headers }] = decisions;
+    expect(outcome).toMatchObject({ kind: "picked", endpointIds: ["default/pod-1"] });
+    return headers.get("x-prefiller-host-port");
+  }
+
+  it("is found by the filter among pods of its zone, whatever waits elsewhere", () => {
+    expect(prefillerOf(pluginExample(topologyAffinityFilter))).toBe("10.0.0.3:8000");
+  });
+
+  it("is weighed by the scorer against the queues", () => {
+    const example = pluginExample(topologyAffinityScorer);
+    // 0.05 for the zone, by 2, against 1 for the shortest queue and 0.25 for the next one.
+    expect(prefillerOf(example)).toBe("10.0.0.2:8000");
+    expect(prefillerOf(example.replace("weight: 2", "weight: 20"))).toBe("10.0.0.3:8000");
   });
 });

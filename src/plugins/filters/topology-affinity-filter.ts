@@ -21,10 +21,25 @@ export const topologyAffinityFilter = defineFilter({
   type: "topology-affinity-filter",
   example: `
 plugins:
+- type: always-disagg-pd-decider
+- type: disagg-profile-handler
+  parameters: {deciders: {prefill: always-disagg-pd-decider}}
+- type: decode-filter
+- type: prefill-filter
+- type: queue-scorer
 - type: topology-extractor
 - type: topology-affinity-filter
   parameters: {minAffinity: zone}
-- type: queue-scorer
+schedulingProfiles:
+- name: decode
+  plugins:
+  - pluginRef: decode-filter
+  - pluginRef: queue-scorer
+- name: prefill
+  plugins:
+  - pluginRef: prefill-filter
+  - pluginRef: topology-affinity-filter
+  - pluginRef: queue-scorer
 `,
   stability: "alpha",
   params,

@@ -22,10 +22,25 @@ export const topologyAffinityScorer = defineScorer({
   type: "topology-affinity-scorer",
   example: `
 plugins:
-- type: topology-extractor
-  parameters: {rack: example.com/rack}
-- type: topology-affinity-scorer
+- type: always-disagg-pd-decider
+- type: disagg-profile-handler
+  parameters: {deciders: {prefill: always-disagg-pd-decider}}
+- type: decode-filter
+- type: prefill-filter
 - type: queue-scorer
+- type: topology-extractor
+- type: topology-affinity-scorer
+schedulingProfiles:
+- name: decode
+  plugins:
+  - pluginRef: decode-filter
+  - pluginRef: queue-scorer
+- name: prefill
+  plugins:
+  - pluginRef: prefill-filter
+  - pluginRef: queue-scorer
+  - pluginRef: topology-affinity-scorer
+    weight: 2
 `,
   stability: "alpha",
   params,
