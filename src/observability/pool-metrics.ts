@@ -1,19 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, type Registry } from "prom-client";
-import type { CoreDriver } from "../server/core-driver.ts";
 import type { PluginInstance } from "../core/plugin.ts";
 import type { Notice } from "../core/notices.ts";
+import { type PoolGaugesOptions, registerPoolGauges } from "./pool-gauges.ts";
 import { registerPluginCounters } from "./plugin-counters.ts";
 
 const FAILURES: ReadonlySet<Notice["type"]> = new Set(["producerFailed", "pluginFailed", "hookFailed"]);
-export interface PoolMetricsOptions {
-  /** The page that they are put on. */
-  readonly registry: Registry;
-  readonly driver: CoreDriver;
-  readonly poolName: string;
+
+export interface PoolMetricsOptions extends PoolGaugesOptions {
   /** Flags of the command line that no release knows. */
   readonly unknownFlagCount?: number;
-  /** Age up to which an endpoint's signals count as fresh. */
-  readonly freshWithinUs: number;
   /** Requests that the server in front has open, and bytes of bodies that it holds. */
   readonly streamCount: () => number;
   readonly bodyBytesInFlight: () => number;
@@ -21,8 +16,9 @@ export interface PoolMetricsOptions {
 
 /** Puts gauges of the pool and counters of what goes wrong on the page, and Node's own of the process. */
 export function registerPoolMetrics(options: PoolMetricsOptions): void {
-  const { registry, driver, poolName, freshWithinUs, streamCount, bodyBytesInFlight } = options;
+  const { registry, driver, streamCount, bodyBytesInFlight } = options;
   collectDefaultMetrics({ register: registry });
+  registerPoolGauges(options);
   const asks = counter(registry, "warmpath_asks_total", "IO that parked requests waited for, by how it ended.", [
     "outcome",
   ]);
@@ -35,9 +31,6 @@ export function registerPoolMetrics(options: PoolMetricsOptions): void {
   driver.observe((notice: Notice) => {
     if (notice.type === "askOver") asks.inc({ outcome: notice.reason });
     else if (FAILURES.has(notice.type)) failures.inc();
-  });
-  gauge(registry, "llm_d_epp_ready_endpoints", "Endpoints with fresh metrics.", ["name"], (g) => {
-    g.set({ name: poolName }, countFresh(driver, freshWithinUs));
   });
   gauge(registry, "warmpath_unknown_flags", "Flags of the command line that were passed over as unknown.", [], (g) =>
     g.set(options.unknownFlagCount ?? 0),
@@ -64,16 +57,6 @@ function gaugesOf(plugin: PluginInstance): readonly (readonly [string, number])[
   } catch {
     return [];
   }
-}
-
-function countFresh(driver: CoreDriver, freshWithinUs: number): number {
-  driver.drain();
-  const { nowUs } = driver;
-  const { endpoints } = driver.core;
-  return endpoints.slots().filter((slot) => {
-    const at = endpoints.updatedAtUs[slot];
-    return at >= 0 && nowUs - at <= freshWithinUs;
-  }).length;
 }
 
 function counter<L extends string>(
