@@ -59,6 +59,24 @@ export const coreMetricsExtractor = defineDataLayerType("extractor", {
   payload: "metrics",
   params,
   stockParams,
+  example: `
+plugins:
+- type: core-metrics-extractor
+  parameters:
+    engineConfigs:
+    - name: acme
+      queuedRequestsSpec: acme_queue
+      runningRequestsSpec: "acme_requests{state=running}"
+      kvUsageSpec: acme_kv_usage
+      customMetrics:
+      - {attributeKey: heat, metricSpec: acme_heat}
+- type: metrics-data-source
+dataLayer:
+  sources:
+  - pluginRef: metrics-data-source
+    extractors:
+    - pluginRef: core-metrics-extractor
+`,
   data: ({ engineConfigs }, name) => ({
     produces: [
       ...CORE_SIGNALS.map((signal) => signalKey(signal, name)),

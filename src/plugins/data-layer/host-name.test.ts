@@ -41,7 +41,11 @@ describe("hosts", () => {
 
   it("agree with Node on addresses", () => {
     const part = fc.oneof(fc.constantFrom("", "0", "::", ":", "1", "ffff", "g", "255", "256", "1.2.3.4", "01", "."));
-    const text = fc.oneof(fc.ipV4(), fc.ipV6(), fc.array(part, { maxLength: 12 }).map((parts) => parts.join("")));
+    const text = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6(),
+      fc.array(part, { maxLength: 12 }).map((parts) => parts.join("")),
+    );
     const colons = fc.array(part, { maxLength: 9 }).map((parts) => parts.join(":"));
     fc.assert(
       fc.property(fc.oneof(text, colons), (address) => {

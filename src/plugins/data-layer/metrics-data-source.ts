@@ -12,4 +12,19 @@ export const metricsDataSource = defineDataLayerType("dataSource", {
   type: METRICS_DATA_SOURCE,
   payload: "metrics",
   params: httpSourceParams({ scheme: "http", path: "/metrics", insecureSkipVerify: true }),
+  example: `
+plugins:
+- type: metrics-data-source
+  parameters:
+    scheme: https
+    insecureSkipVerify: false
+    caCertPath: /etc/warmpath/pods-ca.pem
+    interval: 200ms
+- type: core-metrics-extractor
+dataLayer:
+  sources:
+  - pluginRef: metrics-data-source
+    extractors:
+    - pluginRef: core-metrics-extractor
+`,
 });

@@ -24,6 +24,7 @@ const INDEX_BYTES_MAX = 64 * 1024 * 1024;
  * tokenised, gets no data. Source: requestcontrol/dataproducer/multimodal.
  */
 export const mmEmbeddingsCacheProducer = definePlugin(["producer", "extractor", "requestControl"], {
+  payload: "endpoints",
   type: MM_EMBEDDINGS_CACHE_PRODUCER,
   example: `
 plugins:

@@ -79,6 +79,7 @@ const shared = {
 const producer = defineUnbuilt({
   type: "precise-prefix-cache-producer",
   points: ["producer", "extractor", "requestControl"],
+  payload: "endpoints",
   params: z.strictObject({
     ...shared,
     indexerConfig: z.strictObject(indexerFields).optional().describe("The index of blocks."),
@@ -115,6 +116,7 @@ const scorerParams = (pool: z.ZodType<z.infer<typeof tokenizersPoolConfig>>) =>
 const scorer = defineUnbuilt({
   type: "precise-prefix-cache-scorer",
   points: ["scorer", "producer", "extractor", "requestControl"],
+  payload: "endpoints",
   params: scorerParams(tokenizersPoolConfig),
   stockParams: scorerParams(
     tokenizersPoolConfig.refine(({ uds }) => uds !== undefined, {
