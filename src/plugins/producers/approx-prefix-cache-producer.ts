@@ -69,8 +69,7 @@ type Params = z.infer<typeof params>;
  * no endpoint holds; each hash counts for every endpoint that holds it; prompts add up. At the pick the hashes are
  * added to the LRU of the primary target and of that of profile `prefill`; the size of an endpoint's LRU is set at its
  * first add: its server's number of blocks (autoTune, when known), else lruCapacityPerServer. With scheme v0.7 B may be
- * below 64 and only whole blocks count, as in the index that published experiments ran; a last token of fewer than 4
- * bytes counts as a whole one.
+ * below 64 and only whole blocks count, as in the index that published experiments ran.
  * Source: requestcontrol/dataproducer/approximateprefix.
  */
 export const approxPrefixCacheProducer = defineProducer({
@@ -181,9 +180,10 @@ class ApproxPrefixCache implements PluginInstance {
 
   #match(request: PluginRequest, blockSizeTokens: number, prompts: readonly PromptBlocks[]): void {
     const blocksMax = this.#blocksMax(blockSizeTokens);
-    const wholeOnly = this.#params.scheme === "v0.7";
     const chained = prefixHashes(request, prompts, ({ tokens }) =>
-      wholeOnly ? Math.min(blocksMax, Math.floor(tokens / blockSizeTokens)) : blocksMax,
+      this.#params.scheme === "head"
+        ? blocksMax
+        : Math.min(blocksMax, Math.floor(wholeTokens(request, prompts, tokens) / blockSizeTokens)),
     );
     const { slotCount } = this.#context.endpoints;
     if (this.#bySlot.length < slotCount) this.#bySlot = new Int32Array(slotCount * 2);
@@ -217,4 +217,9 @@ class ApproxPrefixCache implements PluginInstance {
       from += count;
     }
   }
+}
+
+/** Tokens of 4 bytes of a prompt. What fills up the last one is known for the only prompt of a request alone. */
+function wholeTokens({ facts }: PluginRequest, prompts: readonly PromptBlocks[], tokens: number): number {
+  return prompts.length === 1 && facts.promptBytes !== undefined ? Math.floor(facts.promptBytes / 4) : tokens;
 }

@@ -14,7 +14,7 @@ const key = prefixMatchKey("approx-prefix-cache-producer");
 function promptOf(text: string) {
   const bytes = new Uint8Array(Math.ceil(text.length / 4) * 4);
   bytes.set(Buffer.from(text, "latin1"));
-  return { bytes };
+  return { bytes, paddingBytes: bytes.length - text.length };
 }
 
 /** A producer of scheme v0.7 over a pool, played one request after another. */
@@ -63,7 +63,7 @@ describe("scheme v0.7", () => {
 
   it("counts whole blocks alone: a prompt shorter than one has none", () => {
     const { send } = scene([{}]);
-    expect(send(["x".repeat(16 * 4 - 4)]).totalBlocks).toBe(0);
+    expect(send(["x".repeat(16 * 4 - 1)]).totalBlocks).toBe(0);
     expect(send(["x".repeat(16 * 4)]).totalBlocks).toBe(1);
     expect(send(["x".repeat(16 * 4 * 2 - 4), "y".repeat(16 * 4)]).totalBlocks).toBe(2);
   });
@@ -92,10 +92,11 @@ describe("scheme v0.7", () => {
   });
 
   it("matches as an index over the old hashes does, whatever is sent", () => {
-    // Few words over whole tokens, so that prompts share beginnings of all lengths.
+    // Few words over whole tokens, so that prompts share beginnings of all lengths; a single prompt may have any length.
     const text = fc.array(fc.constantFrom("aaaa", "bbbb"), { maxLength: 24 }).map((words) => words.join(""));
+    const anyLength = fc.tuple(text, fc.constantFrom("", "a", "bb", "aaa")).map(([whole, rest]) => whole + rest);
     const sent = fc.record({
-      texts: fc.array(text, { minLength: 1, maxLength: 3 }),
+      texts: fc.oneof(fc.tuple(anyLength), fc.array(text, { minLength: 2, maxLength: 3 })),
       row: fc.nat(2),
       model: fc.constantFrom("m", "n"),
       salt: fc.constantFrom("", "s"),
