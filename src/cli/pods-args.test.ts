@@ -60,7 +60,8 @@ describe("the options of warmpath pods", () => {
   it("take pods by role, and what KV transfer costs", () => {
     const argv =
       "--prefill 2 --decode 3 --encode 1 --both 1 --kv-gigabytes-per-second 12.5 --kv-latency-ms 0.5 " +
-      "--kv-hold-seconds 30 --max-kv-transfers 8 --max-kv-holds 16 --kv-load-failure-policy fail --prefill-failure error";
+      "--kv-hold-seconds 30 --max-kv-transfers 8 --max-kv-holds 16 --kv-load-failure-policy fail --prefill-failure error " +
+      "--media-tokens 64 --encode-ms 12.5";
     expect(parsePodsArgs(argv.split(" "))).toMatchObject({
       options: {
         roles: { prefill: 2, decode: 3, encode: 1, both: 1 },
@@ -73,6 +74,8 @@ describe("the options of warmpath pods", () => {
           loadFailure: "fail",
         },
         sidecar: { prefillFailure: "error" },
+        mediaTokens: 64,
+        encodeUs: 12_500,
       },
     });
   });

@@ -52,6 +52,8 @@ const OPTIONS = {
   "max-kv-holds": text,
   "kv-load-failure-policy": text,
   "prefill-failure": text,
+  "media-tokens": text,
+  "encode-ms": text,
 } as const;
 
 const BASE_PORT_DEFAULT = 8000;
@@ -99,6 +101,7 @@ function readOptions(read: OptionReader): PodsOptions {
     prefixCaching: values["no-prefix-caching"] ? false : undefined,
     cacheGeneratedTokens: values["no-cache-generated"] ? false : undefined,
   });
+  const encodeMs = read.number("encode-ms", 0, 600_000);
   return defined({
     count: read.count("count", 1, PODS_MAX),
     roles: anyOf({
@@ -123,6 +126,8 @@ function readOptions(read: OptionReader): PodsOptions {
     blockSizeTokens: read.count("block-size", 1, 4096),
     kvUsageMetric: read.choice("kv-usage-metric", KV_USAGE_METRICS),
     promptTokensDetails: values["no-prompt-tokens-details"] ? false : undefined,
+    mediaTokens: read.count("media-tokens", 0, 100_000),
+    encodeUs: encodeMs === undefined ? undefined : encodeMs * 1000,
     bodyBytesMax: read.count("max-body-bytes", 1, 1024 * 1024 * 1024),
     engine,
   });

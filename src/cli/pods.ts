@@ -30,6 +30,9 @@ Model
                           0 answers at once (default 1)
   --seed N                pods of one seed answer the same prompt alike (default 1)
   --natural-tokens A-B    an answer that is not cut by max_tokens ends after A to B tokens (default 300-1500)
+  --media-tokens N        tokens that stand for a picture, sound or film; 0 for a model that takes none (default 0,
+                          256 with --encode)
+  --encode-ms N           time that encoding one takes (default 50)
   --lora-modules A,B      adapters served beside the model
   --max-loras N           as /metrics shows it (default 4)
 
@@ -56,7 +59,7 @@ KV transfer, of pods with roles
   --max-kv-transfers N    of one pod at once; the prompt of one more is computed (default 256)
   --max-kv-holds N        requests whose blocks a pod holds; one more is not held (default 4096)
   --kv-load-failure-policy P   recompute (default) or fail, for a prompt that could not be fetched
-  --prefill-failure P     when the prefill pod fails: decode (default) computes the prompt on the decode pod, as the
+  --prefill-failure P     when a prefill or encode pod fails: decode (default) does its work on the decode pod, as the
                           side-car of llm-d up to 0.8; error answers the client with it, as later ones
 
 A request with the header x-sim-report: 1 gets {"sim": {"ttft_ms", "queue_ms", "e2e_ms", "cached_tokens" ...}} at the

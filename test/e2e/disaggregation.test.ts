@@ -77,11 +77,23 @@ schedulingProfiles:
   - {pluginRef: max-score-picker}
 `;
 
+/** Media are encoded, prompts computed and answers decoded each on pods of their own, where there are media. */
+const ENCODE = `${PREFIX_BASED.replace(
+  "- type: disagg-profile-handler",
+  "- type: encode-filter\n- type: always-disagg-multimodal-decider\n- type: disagg-profile-handler",
+).replace("deciders: {", "deciders: {encode: always-disagg-multimodal-decider, ")}- name: encode
+  plugins:
+  - {pluginRef: encode-filter}
+  - {pluginRef: queue-scorer, weight: 1}
+  - {pluginRef: max-score-picker}
+`;
+
 interface Sidecar {
   readonly disaggregated: number;
   readonly degraded: number;
   readonly failed: number;
   readonly decodeOnly: number;
+  readonly encodedItems: number;
 }
 interface Transfers {
   readonly fetches: { readonly fetched: number; readonly failed: number };
@@ -139,6 +151,7 @@ class Disaggregated {
       degraded: sum("degraded"),
       failed: sum("failed"),
       decodeOnly: sum("decodeOnly"),
+      encodedItems: sum("encodedItems"),
     };
   }
 
@@ -353,6 +366,32 @@ describeWithEnvoy("prefill and decode on pods of their own, through a real Envoy
       expect(await answer).toBe("gone");
       await pd.untilQuiet();
     }
+  });
+
+  it("pictures are encoded on pods of their own, and only where there are some", async () => {
+    const pd = await Disaggregated.start(ENCODE, { roles: { encode: 1, prefill: 1, decode: 1 } });
+    const [decode] = pd.podsOf("decode");
+    const picture = { type: "image_url", image_url: { url: "http://pictures.example/harbour.png" } };
+    const ask = (text: string): object => ({
+      messages: [{ role: "user", content: [{ type: "text", text }, picture] }],
+    });
+    const alone = await fetch(`http://${decode.host}:${decode.enginePort}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ ...ask(WORDS), max_tokens: 30, ignore_eos: true, cache_salt: "alone" }),
+    });
+    const answer = await pd.send(ask(WORDS));
+    const { choices } = JSON.parse(await alone.text()) as { choices: unknown };
+    expect([answer.status, (JSON.parse(answer.text) as { choices: unknown }).choices]).toEqual([200, choices]);
+    expect(await pd.decisions("encode-prefill-decode")).toBe(1);
+    expect(await pd.sidecars()).toMatchObject({ encodedItems: 1, disaggregated: 1, degraded: 0 });
+    expect(pd.podsOf("encode")[0].signals().promptTokens).toBe(1);
+    // The decode pod has it all by now: encoded again, if need be, but not prefilled elsewhere.
+    expect((await pd.send(ask(WORDS))).status).toBe(200);
+    expect(await pd.decisions("encode-decode")).toBe(1);
+    expect((await pd.send({ messages: [{ role: "user", content: "short" }] })).status).toBe(200);
+    expect(await pd.decisions("decode-only")).toBe(1);
+    expect((await pd.sidecars()).encodedItems).toBe(2);
+    await pd.untilQuiet();
   });
 
   it("configs of RHOAI 2.25 work as they did: prompts from 100 uncached bytes on are disaggregated", async () => {

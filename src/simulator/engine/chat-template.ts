@@ -1,3 +1,4 @@
+import { pushMedia, type MediaItem } from "./media-item.ts";
 import { TokenBuffer } from "./token-buffer.ts";
 import { tokenize } from "./tokenizer.ts";
 
@@ -5,6 +6,12 @@ import { tokenize } from "./tokenizer.ts";
 export interface ChatMessage {
   readonly role: string;
   readonly content: string;
+}
+
+/** A message that may have text and media in turn, with a newline between two parts. */
+export interface PromptMessage {
+  readonly role: string;
+  readonly content: string | readonly (string | MediaItem)[];
 }
 
 /** Special token before the role of a message. */
@@ -17,12 +24,12 @@ export const MESSAGE_END_ID = 2;
  * the opening of the answer (`addGenerationPrompt`). So the prompt of a longer history begins with the ids of a
  * shorter one and its answer: content is cut off from the rest by special tokens.
  */
-export function tokenizeChat(messages: readonly ChatMessage[], addGenerationPrompt = true): TokenBuffer {
+export function tokenizeChat(messages: readonly PromptMessage[], addGenerationPrompt = true): TokenBuffer {
   const buffer = new TokenBuffer();
   for (const { role, content } of messages) {
     buffer.push(MESSAGE_START_ID);
     tokenize(`${role}\n`, buffer);
-    tokenize(content, buffer);
+    tokenizeContent(content, buffer);
     buffer.push(MESSAGE_END_ID);
     tokenize("\n", buffer);
   }
@@ -31,6 +38,15 @@ export function tokenizeChat(messages: readonly ChatMessage[], addGenerationProm
     tokenize("assistant\n", buffer);
   }
   return buffer;
+}
+
+function tokenizeContent(content: PromptMessage["content"], into: TokenBuffer): void {
+  if (typeof content === "string") return tokenize(content, into);
+  for (const [i, part] of content.entries()) {
+    if (i > 0) tokenize("\n", into);
+    if (typeof part === "string") tokenize(part, into);
+    else pushMedia(part, into);
+  }
 }
 
 /** Token ids of a plain prompt. */

@@ -21,6 +21,10 @@ export interface EngineRequest {
   readonly hashHi: Uint32Array;
   /** A peer has computed the prompt: its KV is fetched (`EngineSink.fetchKv`) when the request first leaves the queue. */
   readonly fetchesPrompt?: boolean;
+  /** Time that encoding its media adds to its first step, unless their tokens are cached or fetched; microseconds. */
+  readonly encodeUs?: number;
+  /** Prompt tokens up to the end of the last of them. */
+  readonly encodeTokens?: number;
   /** When it has finished its blocks stay in use, for a peer to fetch, until `Engine.releaseHeld`. */
   readonly holdsBlocks?: boolean;
 }

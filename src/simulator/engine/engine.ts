@@ -70,6 +70,8 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
   /** Who left the queue or the batch while the step was made up; told once it is complete. */
   readonly #moves: Move<R>[] = [];
   readonly #work: StepWork = { prefillTokens: 0, prefillContextTokens: 0, decodes: 0, decodeContextTokens: 0 };
+  /** What encoding media adds to it. */
+  #encodeUs = 0;
   #inStep = false;
   /** No one could be scheduled: nothing happens until blocks come free, a peer answers or a request comes. */
   #stalled = false;
@@ -218,13 +220,14 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     work.prefillContextTokens = 0;
     work.decodes = 0;
     work.decodeContextTokens = 0;
+    this.#encodeUs = 0;
     const preemptedBefore = this.#preemptions;
     const budget = this.#scheduleRunning(this.#options.batchedTokensMax);
     if (this.#preemptions === preemptedBefore) this.#admit(budget);
     this.#stepStartUs = this.#dueUs;
     if (this.#batch.length > 0) {
       this.#inStep = true;
-      this.#dueUs += stepTimeUs(this.#options.stepTime, work);
+      this.#dueUs += stepTimeUs(this.#options.stepTime, work) + this.#encodeUs;
     } else {
       this.#stalled = this.#preemptions === preemptedBefore;
     }
@@ -310,6 +313,7 @@ class BatchingEngine<R extends EngineRequest> implements Engine<R> {
     if (sequence.started) return;
     sequence.started = true;
     sequence.cachedTokens = cachedTokens;
+    if (sequence.computedTokens < (request.encodeTokens ?? 0)) this.#encodeUs += request.encodeUs ?? 0;
     this.#queriesTokens += request.promptTokens;
     this.#hitsTokens += cachedTokens;
   }

@@ -1,7 +1,9 @@
-/** Token ids in a buffer that grows; at most as many as the text has characters. */
+/** Token ids in a buffer that grows; at most as many as the text has characters, and those that stand for media. */
 export class TokenBuffer {
   ids = new Uint32Array(1024);
   length = 0;
+  /** End of the last tokens that stand for media, 0 without any. */
+  mediaEnd = 0;
 
   push(id: number): void {
     if (this.length === this.ids.length) {

@@ -1,6 +1,7 @@
 import { blockHashRoot, chainBlockHashes } from "../engine/block-hash.ts";
 import { tokenizeChat, tokenizePrompt } from "../engine/chat-template.ts";
 import { generateOutput } from "../engine/output-text.ts";
+import type { TokenBuffer } from "../engine/token-buffer.ts";
 import { badRequest } from "./api-error.ts";
 import type { GenerationParams } from "./openai-request.ts";
 import type { PodSettings } from "./pod-options.ts";
@@ -10,9 +11,11 @@ import type { PodRequest } from "./pod-request.ts";
 const COMPLETION_TOKENS_DEFAULT = 16;
 
 /** Token ids of a prompt as the pod sees it. */
-export function promptTokens(prompt: GenerationParams["prompt"]): Uint32Array {
-  if ("ids" in prompt) return prompt.ids;
-  return "messages" in prompt ? tokenizeChat(prompt.messages).view() : tokenizePrompt(prompt.text).view();
+export const promptTokens = (prompt: GenerationParams["prompt"]): Uint32Array => tokenBuffer(prompt).view();
+
+function tokenBuffer(prompt: GenerationParams["prompt"]): Pick<TokenBuffer, "view" | "mediaEnd"> {
+  if ("ids" in prompt) return { view: () => prompt.ids, mediaEnd: 0 };
+  return "messages" in prompt ? tokenizeChat(prompt.messages) : tokenizePrompt(prompt.text);
 }
 
 /** Tokenises the prompt, generates the answer and chains the block hashes. Throws ApiError when it is too long. */
@@ -20,9 +23,11 @@ export function makePodRequest(
   id: string,
   asked: GenerationParams,
   settings: PodSettings,
-  more: Pick<PodRequest, "onProgress" | "onFailed" | "reachedAt">,
+  more: Pick<PodRequest, "onProgress" | "onFailed" | "reachedAt" | "encodeUs" | "encodedParams">,
 ): PodRequest {
-  const prompt = promptTokens(asked.prompt);
+  const buffer = tokenBuffer(asked.prompt);
+  // An encode pod has no use for the text.
+  const prompt = settings.role === "encode" && buffer.mediaEnd > 0 ? buffer.view().slice(0, 1) : buffer.view();
   const params = { ...asked, tokensMax: outputTokensMax(asked, prompt.length, settings) };
   const output = generateOutput(settings.seed, prompt, startsWord(params), {
     tokensMax: params.tokensMax,
@@ -41,6 +46,7 @@ export function makePodRequest(
     outputTokens: output.tokens.length,
     hashLo: lo,
     hashHi: hi,
+    encodeTokens: Math.min(buffer.mediaEnd, prompt.length),
     fetchesPrompt: settings.kvTransfer !== undefined && params.kvTransfer.from !== undefined,
     holdsBlocks: settings.kvTransfer !== undefined && params.kvTransfer.holds,
     params,

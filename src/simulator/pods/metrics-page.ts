@@ -1,5 +1,6 @@
 import type { EngineSignals } from "../engine/engine-types.ts";
 import { kvMetrics, type KvStats } from "./kv-stats.ts";
+import type { MediaCounts } from "./media-encoder.ts";
 import { MetricsText, type Series } from "./metrics-text.ts";
 import type { PodSettings } from "./pod-options.ts";
 import type { RequestStats } from "./request-stats.ts";
@@ -12,6 +13,7 @@ export interface MetricsState {
   readonly startedSeconds: number;
   /** Left out for a pod that does not transfer KV. */
   readonly kv: KvStats | undefined;
+  readonly media: MediaCounts;
   /** Combinations of running and waiting adapters that were seen, and when last. */
   readonly loraStates: ReadonlyMap<
     string,
@@ -56,7 +58,7 @@ function writeState(text: MetricsText, { settings, signals }: MetricsState): voi
   text.gauge(settings.kvUsageMetric, "Share of KV blocks in use by requests, 0 to 1.", [{}, signals.kvUsage]);
 }
 
-function writeTokens(text: MetricsText, { signals, stats, kv }: MetricsState): void {
+function writeTokens(text: MetricsText, { signals, stats, kv, media }: MetricsState): void {
   const { cachedPromptTokens: cached, fetchedPromptTokens: fetched } = signals;
   text.counter("vllm:prefix_cache_queries", "Prompt tokens looked up in the prefix cache.", [
     {},
@@ -71,8 +73,12 @@ function writeTokens(text: MetricsText, { signals, stats, kv }: MetricsState): v
     {},
     kv?.fetchedTokens ?? 0,
   ]);
-  text.counter("vllm:mm_cache_queries", "Items looked up in the multi-modal cache: none.", [{}, 0]);
-  text.counter("vllm:mm_cache_hits", "Items found in the multi-modal cache: none.", [{}, 0]);
+  const { encoded, cached: encodedBefore, fetched: encodedElsewhere } = media;
+  text.counter("vllm:mm_cache_queries", "Pictures, sounds and films looked up in the encoder's cache.", [
+    {},
+    encoded + encodedBefore + encodedElsewhere,
+  ]);
+  text.counter("vllm:mm_cache_hits", "Pictures, sounds and films found there.", [{}, encodedBefore]);
   text.counter("vllm:num_preemptions", "Requests thrown out of the batch for want of KV blocks.", [
     {},
     signals.preemptions,

@@ -1,5 +1,7 @@
-import type { ChatMessage } from "../engine/chat-template.ts";
+import type { PromptMessage } from "../engine/chat-template.ts";
+import { mediaItem, type MediaItem } from "../engine/media-item.ts";
 import { ApiError, badRequest, invalidField } from "./api-error.ts";
+import { readEcTransferParams, type RemoteMedia } from "./ec-transfer-params.ts";
 import { readKvTransferParams, type KvTransferAsk } from "./kv-transfer-params.ts";
 
 /** What a completions or chat request asks for, as far as a simulated pod heeds it. */
@@ -10,7 +12,7 @@ export interface GenerationParams {
   /** Adapter's name, undefined for the model itself. */
   readonly adapter: string | undefined;
   readonly prompt:
-    { readonly messages: readonly ChatMessage[] } | { readonly text: string } | { readonly ids: Uint32Array };
+    { readonly messages: readonly PromptMessage[] } | { readonly text: string } | { readonly ids: Uint32Array };
   /** Undefined: the API's default (16 for completions, what the context leaves for chat). */
   readonly tokensMaxAsked: number | undefined;
   /** Set when the prompt is known; before, 0. */
@@ -22,12 +24,16 @@ export interface GenerationParams {
   readonly continuousUsage: boolean;
   readonly cacheSalt: string | undefined;
   readonly kvTransfer: KvTransferAsk;
+  /** Where media of the prompt are encoded already, by their hash. */
+  readonly ecTransfer: ReadonlyMap<string, RemoteMedia>;
 }
 
 /** What the pod serves. */
 export interface ServedModels {
   readonly modelName: string;
   readonly loraAdapters: readonly string[];
+  /** Tokens that stand for one picture, sound or film; 0 for a model that takes none. */
+  readonly mediaTokens: number;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -35,7 +41,8 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Reads a body. Throws ApiError: 400 for JSON or fields that are wrong, 404 for a model that is not served. */
 export function parseGeneration(kind: GenerationParams["kind"], body: string, served: ServedModels): GenerationParams {
   const fields = parseObject(body);
-  const prompt = kind === "chat" ? { messages: readMessages(fields.messages) } : readPrompt(fields.prompt);
+  const prompt =
+    kind === "chat" ? { messages: readMessages(fields.messages, served.mediaTokens) } : readPrompt(fields.prompt);
   const model = readModel(fields.model, served);
   const streamOptions = asObject(fields.stream_options ?? {}, "body.stream_options");
   const stream = readBoolean(fields.stream, "body.stream");
@@ -58,6 +65,7 @@ export function parseGeneration(kind: GenerationParams["kind"], body: string, se
     includeUsage: readBoolean(streamOptions.include_usage, "body.stream_options.include_usage"),
     continuousUsage: readBoolean(streamOptions.continuous_usage_stats, "body.stream_options.continuous_usage_stats"),
     cacheSalt: readSalt(fields.cache_salt),
+    ecTransfer: readEcTransferParams(fields["ec_transfer_params"]),
     kvTransfer: readKvTransferParams(fields["kv_transfer_params"]),
   };
 }
@@ -97,29 +105,59 @@ function readModel(value: unknown, { modelName, loraAdapters }: ServedModels): s
   );
 }
 
-function readMessages(value: unknown): ChatMessage[] {
+function readMessages(value: unknown, mediaTokens: number): PromptMessage[] {
   if (value === undefined) throw invalidField("body.messages", "missing", "Field required");
   if (!Array.isArray(value)) throw invalidField("body.messages", "list_type", "Input should be a valid list");
-  return value.map((item: unknown, i) => {
+  const messages = value.map((item: unknown, i) => {
     const location = `body.messages.${i}`;
     const { role, content } = asObject(item, location);
     if (typeof role !== "string") throw invalidField(`${location}.role`, "missing", "Field required");
-    return { role, content: readContent(content, `${location}.content`) };
+    return { role, content: readContent(content, `${location}.content`, mediaTokens) };
   });
+  const items = mediaOf(messages).length;
+  if (items > MEDIA_MAX) throw badRequest(`At most ${MEDIA_MAX} media items may be provided, got ${items}.`, null);
+  return messages;
 }
 
-/** Text, or parts of text put together. */
-function readContent(value: unknown, location: string): string {
+/** Pictures, sounds and films in one prompt. */
+const MEDIA_MAX = 64;
+
+/** All media of a prompt, in order. */
+export const mediaOf = (messages: readonly PromptMessage[]): readonly MediaItem[] =>
+  messages.flatMap(({ content }) =>
+    typeof content === "string" ? [] : content.filter((part) => typeof part !== "string"),
+  );
+
+/** Text, parts of text put together, or parts of text and media. */
+function readContent(value: unknown, location: string, mediaTokens: number): PromptMessage["content"] {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return "";
   if (!Array.isArray(value)) throw invalidField(location, "string_type", "Input should be a valid string");
-  const texts = value.map((part: unknown, i) => {
-    const { type, text } = asObject(part, `${location}.${i}`);
-    if (type !== "text") throw badRequest("The simulated model is not a multimodal model.", null);
+  const parts = value.map((part: unknown, i) => {
+    const fields = asObject(part, `${location}.${i}`);
+    const { type, text } = fields;
+    if (type !== "text") return readMedia(fields, `${location}.${i}`, mediaTokens);
     if (typeof text !== "string") throw invalidField(`${location}.${i}.text`, "missing", "Field required");
     return text;
   });
-  return texts.join("\n");
+  return parts.every((part) => typeof part === "string") ? parts.join("\n") : parts;
+}
+
+/** Where the content of each type of part stands. */
+const MEDIA_CONTENT: Readonly<Record<string, string>> = {
+  image_url: "url",
+  audio_url: "url",
+  video_url: "url",
+  input_audio: "data",
+};
+
+function readMedia(part: Fields, location: string, mediaTokens: number): MediaItem {
+  const type = String(part["type"]);
+  const key = Object.hasOwn(MEDIA_CONTENT, type) ? MEDIA_CONTENT[type] : undefined;
+  if (mediaTokens === 0 || key === undefined) throw badRequest("The simulated model is not a multimodal model.", null);
+  const content = asObject(part[type], `${location}.${type}`)[key];
+  if (typeof content === "string" && content !== "") return mediaItem(content, mediaTokens);
+  throw invalidField(`${location}.${type}.${key}`, "missing", "Field required");
 }
 
 function readPrompt(value: unknown): GenerationParams["prompt"] {

@@ -103,7 +103,7 @@ export function fullBody(context: AnswerContext): string {
     `"model":${JSON.stringify(request.params.model)},"choices":[${choice}],"service_tier":null,` +
     `"system_fingerprint":"${fingerprint}","usage":${usage},` +
     (chat ? '"prompt_logprobs":null,"prompt_token_ids":null,"prompt_text":null,' : "") +
-    `"kv_transfer_params":${JSON.stringify(request.heldParams)},"ec_transfer_params":null,"metrics":null${report(context)}}`
+    `"kv_transfer_params":${JSON.stringify(request.heldParams)},"ec_transfer_params":${JSON.stringify(request.encodedParams)},"metrics":null${report(context)}}`
   );
 }
 

@@ -34,8 +34,14 @@ export interface PodSettings {
   readonly connectionsMax: number;
   /** An answer that no one reads holds at most about this much; what comes out meanwhile is sent as one chunk later. */
   readonly unsentBytesMax: number;
-  /** Label only: a pod takes what it gets, whatever its role. */
+  /** For the label; besides, an encode pod runs its encoder alone. A pod takes what it gets, whatever its role. */
   readonly role?: PodRole;
+  /** Tokens that stand for one picture, sound or film; 0 for a model that takes none. */
+  readonly mediaTokens: number;
+  /** Time that encoding one takes, microseconds. */
+  readonly encodeUs: number;
+  /** Encoded items that a pod keeps; one more takes the place of the one not used longest. */
+  readonly encodedItemsMax: number;
   /** How KV moves to and from other pods; without it `kv_transfer_params` mean nothing. */
   readonly kvTransfer?: KvTransferOptions;
   /** Puts a routing side-car in front of the engine's port. */
@@ -56,4 +62,7 @@ export const POD_DEFAULTS = {
   bodyBytesMax: 16 * 1024 * 1024,
   connectionsMax: 10_000,
   unsentBytesMax: 256 * 1024,
+  mediaTokens: 0,
+  encodeUs: 50_000,
+  encodedItemsMax: 1000,
 } as const satisfies Partial<PodSettings>;

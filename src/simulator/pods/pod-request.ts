@@ -27,6 +27,8 @@ export interface PodRequest extends EngineRequest {
   /** Real time, Unix milliseconds: the body was there; the first token came out. 0 before. */
   receivedWallMs: number;
   firstTokenWallMs: number;
+  /** `ec_transfer_params` of the answer, from an encode pod. */
+  readonly encodedParams: unknown;
   /** Called after tokens came out, once for all that came at the same call of the engine. */
   onProgress(): void;
   /** Called when it can't be served after all; no more tokens come. */

@@ -3,12 +3,14 @@ import { createBodyWriter, createStreamWriter, sendError } from "./answer-writer
 import { ApiError, badRequest } from "./api-error.ts";
 import { garbageMetrics, hugeMetrics, readFaults, type PodFaults } from "./faults.ts";
 import { KV_READ_PATH, KV_RELEASE_PATH } from "./kv-peer.ts";
-import { kvRead, kvRelease } from "./kv-routes.ts";
+import { EC_READ_PATH } from "./media-encoder.ts";
+import { remoteMediaParams } from "./ec-transfer-params.ts";
+import { ecRead, kvRead, kvRelease } from "./peer-routes.ts";
 import { wallMs } from "./model-clock.ts";
 import type { PodState } from "./pod-state.ts";
 import { makePodRequest, promptTokens } from "./make-pod-request.ts";
 import { METRICS_CONTENT_TYPE, metricsPage } from "./metrics-page.ts";
-import { parseGeneration, parseObject, type GenerationParams } from "./openai-request.ts";
+import { mediaOf, parseGeneration, parseObject, type GenerationParams } from "./openai-request.ts";
 import { chunkHead, type AnswerContext } from "./openai-response.ts";
 import type { PodRequest } from "./pod-request.ts";
 import { readBody } from "./read-body.ts";
@@ -31,6 +33,7 @@ export const POD_ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>
   "/sim/state": { GET: (pod, _, response) => pod.sendJson(response, describe(pod)) },
   "/sim/faults": { GET: (pod, _, response) => pod.sendJson(response, pod.faults), POST: setFaults },
   "/sim/refuse": { POST: refuse },
+  [EC_READ_PATH]: { POST: ecRead },
   [KV_READ_PATH]: { POST: kvRead },
   [KV_RELEASE_PATH]: { POST: kvRelease },
 };
@@ -50,12 +53,17 @@ async function generate(
   if (faults.requests === "error") throw new ApiError(500, "InternalServerError", "A fault was asked for.");
   const params = parseGeneration(kind, body, settings);
   if (response.destroyed) return;
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const encodeUs = await pod.media.prepare(params, gone.signal);
+  if (response.destroyed) return;
   const id = pod.nextRequestId();
   const responseId = `${kind === "chat" ? "chatcmpl" : "cmpl"}-${askedId(request) ?? id}`;
   let progress = (): void => {};
   const podRequest = makePodRequest(id, params, settings, {
-    // An IPv4 address may come as an IPv6 one.
-    reachedAt: (request.socket.localAddress ?? "").replace(/^::ffff:(?=\d+\.)/, ""),
+    reachedAt: localAddress(request),
+    encodeUs,
+    encodedParams: encodedParams(pod, params, localAddress(request)),
     onProgress: () => progress(),
     onFailed: (message) => answerError(pod, response, new ApiError(500, "InternalServerError", message)),
   });
@@ -78,6 +86,17 @@ async function generate(
   host.submit(podRequest);
   // As vLLM: the headers of a stream go out before the first token.
   if (params.stream && podRequest.emittedTokens === 0) response.flushHeaders();
+}
+
+/** Address at which the client reached the pod; an IPv4 one may come as an IPv6 one. */
+const localAddress = ({ socket }: IncomingMessage): string =>
+  (socket.localAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
+
+/** Where an encode pod's peers find what it has encoded. */
+function encodedParams({ settings, kv }: PodState, { prompt }: GenerationParams, host: string): unknown {
+  if (settings.role !== "encode" || !kv || !("messages" in prompt)) return null;
+  const hashes = mediaOf(prompt.messages).map(({ hash }) => hash);
+  return hashes.length > 0 ? remoteMediaParams(hashes, { engineId: kv.engineId, host, port: kv.port }) : null;
 }
 
 /** As vLLM, the client's x-request-id becomes part of the answer's id; several requests may bear the same. */
@@ -143,6 +162,7 @@ function metrics(pod: PodState, request: IncomingMessage, response: ServerRespon
     loraStates: pod.lora.states,
     httpRequests: pod.httpRequests,
     kv: pod.kv?.stats,
+    media: pod.media.counts,
   });
   const body =
     faults.metrics === "garbage" ? garbageMetrics() : faults.metrics === "huge" ? hugeMetrics() + page : page;
@@ -166,11 +186,22 @@ async function tokenizeRoute(pod: PodState, request: IncomingMessage, response: 
   });
 }
 
-function describe({ settings, host, faults, kv }: PodState): unknown {
+function describe({ settings, host, faults, kv, media }: PodState): unknown {
   const { name, role, modelName, timeScale, seed } = settings;
   const modelTimeUs = host.clock.nowUs();
   const transfers = kv && { engineId: kv.engineId, fetches: kv.stats.fetches, holds: kv.stats.holds };
-  return { name, role, modelName, timeScale, seed, modelTimeUs, signals: host.signals(), kv: transfers, faults };
+  return {
+    name,
+    role,
+    modelName,
+    timeScale,
+    seed,
+    modelTimeUs,
+    signals: host.signals(),
+    kv: transfers,
+    media: media.counts,
+    faults,
+  };
 }
 
 async function setFaults(pod: PodState, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -3,6 +3,7 @@ import { EngineHost } from "./engine-host.ts";
 import type { PodFaults } from "./faults.ts";
 import { KvTransfer } from "./kv-transfer.ts";
 import { LoraStates } from "./lora-states.ts";
+import { MediaEncoder } from "./media-encoder.ts";
 import type { PodSettings } from "./pod-options.ts";
 import { RequestStats } from "./request-stats.ts";
 
@@ -12,6 +13,7 @@ export class PodState {
   readonly stats: RequestStats;
   readonly host: EngineHost;
   readonly kv: KvTransfer | undefined;
+  readonly media: MediaEncoder;
   readonly lora = new LoraStates();
   readonly startedSeconds = Date.now() / 1000;
   /** On every answer. */
@@ -26,6 +28,7 @@ export class PodState {
     this.settings = settings;
     this.stats = new RequestStats(settings.engine.modelLenTokensMax);
     this.host = new EngineHost(settings, this.stats);
+    this.media = new MediaEncoder(settings, this.host.clock);
     const { kvTransfer, engine } = settings;
     this.kv = kvTransfer && new KvTransfer(this.host, kvTransfer, engine.blockSizeTokens);
     this.headers = { "x-served-by": settings.name };

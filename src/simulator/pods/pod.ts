@@ -56,7 +56,7 @@ export async function startPod(settings: PodSettings, host: string, port: number
   const stop = async (): Promise<void> => {
     clearTimeout(reopening);
     state.host.stop();
-    await Promise.all([closePort(server), sidecar?.stop(), state.kv?.stop()]);
+    await Promise.all([closePort(server), sidecar?.stop(), state.kv?.stop(), state.media.close()]);
   };
   let reopening: NodeJS.Timeout | undefined;
   let bound = enginePort;

@@ -4,13 +4,14 @@ import { ApiError } from "./api-error.ts";
 import { sendError } from "./answer-writer.ts";
 import { closePort, openPort } from "./http-listener.ts";
 import { readBody } from "./read-body.ts";
-import { decodeBody, firstTarget, isHostPort, parseFields, prefillBody, withCachedTokens } from "./sidecar-bodies.ts";
+import { decodeBody, isHostPort, parseFields, prefillBody, targetsOf, withCachedTokens } from "./sidecar-bodies.ts";
+import { encodeMedia } from "./sidecar-encode.ts";
 import { SidecarUpstream, type Prefill } from "./sidecar-upstream.ts";
 
-/** What a routing side-car does when the prefill pod fails. */
+/** What a routing side-car does when a prefill or encode pod fails. */
 export interface SidecarOptions {
   /**
-   * `decode`: the pod of the side-car computes the prompt itself (llm-d's side-car up to 0.8). `error`: the client gets
+   * `decode`: the pod of the side-car does the work itself (llm-d's side-car up to 0.8). `error`: the client gets
    * the error (from 0.9 on). Errors 4xx are the client's in either case.
    */
   readonly prefillFailure: "decode" | "error";
@@ -31,6 +32,9 @@ export interface SidecarCounts {
   failed: number;
   /** No prefill pod was named. */
   decodeOnly: number;
+  /** Pictures, sounds and films that encode pods encoded, and those that they failed to. */
+  encodedItems: number;
+  failedItems: number;
 }
 
 export interface SidecarSettings extends SidecarOptions {
@@ -42,7 +46,8 @@ export interface SidecarSettings extends SidecarOptions {
 
 const PREFILL_HEADER = "x-prefiller-host-port";
 const ENCODE_HEADER = "x-encoder-hosts-ports";
-const GENERATION_PATHS = new Set(["/v1/completions", "/v1/chat/completions"]);
+const CHAT_PATH = "/v1/chat/completions";
+const GENERATION_PATHS = new Set(["/v1/completions", CHAT_PATH]);
 const CONTROL_PATHS = "/sim/";
 const COUNTS_PATH = "/sim/sidecar";
 const KEEP_ALIVE_MS = 120_000;
@@ -50,12 +55,20 @@ const KEEP_ALIVE_MS = 120_000;
 /**
  * The routing side-car of a decode pod, as llm-d's with its NIXLv2 connector. A generation request that names a prefill
  * pod (`x-prefiller-host-port`) goes there first, as a request for one token whose blocks are held; what the answer says
- * about them (`kv_transfer_params`) goes with the client's request to the engine, which fetches them. Everything else
- * passes through. The routing headers never reach an engine. Stock's allow list, its retries and its other connectors
+ * about them (`kv_transfer_params`) goes with the client's request to the engine, which fetches them. Before that, media
+ * of a chat go to the encode pods that it names (`x-encoder-hosts-ports`), and where they are encoded goes with the
+ * prompt (`ec_transfer_params`). Everything else passes through. The routing headers never reach an engine. Stock's allow list, its retries and its other connectors
  * are not there.
  */
 export class RoutingSidecar {
-  readonly counts: SidecarCounts = { disaggregated: 0, degraded: 0, failed: 0, decodeOnly: 0 };
+  readonly counts: SidecarCounts = {
+    disaggregated: 0,
+    degraded: 0,
+    failed: 0,
+    decodeOnly: 0,
+    encodedItems: 0,
+    failedItems: 0,
+  };
   readonly #settings: SidecarSettings;
   readonly #upstream: SidecarUpstream;
   readonly #server: Server;
@@ -116,27 +129,59 @@ export class RoutingSidecar {
   async #route(request: IncomingMessage, response: ServerResponse, gone: AbortSignal): Promise<void> {
     const path = (request.url ?? "/").split("?", 1)[0];
     if (path === COUNTS_PATH) return sendJson(response, this.counts);
-    const target = firstTarget(request.headersDistinct[PREFILL_HEADER] ?? []);
+    const stages: Stages = {
+      prefill: targetsOf(request.headersDistinct[PREFILL_HEADER])[0],
+      encode: path === CHAT_PATH ? targetsOf(request.headersDistinct[ENCODE_HEADER]) : [],
+    };
     delete request.headers[PREFILL_HEADER];
     delete request.headers[ENCODE_HEADER];
     const generates = GENERATION_PATHS.has(path) && request.method === "POST";
-    if (generates && target !== undefined) return this.#disaggregate(target, request, response, gone);
-    if (generates) this.counts.decodeOnly++;
+    if (generates && stages.prefill === undefined) this.counts.decodeOnly++;
+    if (generates && (stages.prefill !== undefined || stages.encode.length > 0)) {
+      return this.#disaggregate(stages, request, response, gone);
+    }
     const body = request.method === "GET" || request.method === "HEAD" ? undefined : request;
     await this.#upstream.forward({ request, response, body, gone });
   }
 
   async #disaggregate(
-    target: string,
+    { prefill, encode }: Stages,
     request: IncomingMessage,
     response: ServerResponse,
     gone: AbortSignal,
   ): Promise<void> {
-    const text = await readBody(request, this.#settings.bodyBytesMax);
-    const fields = parseFields(text);
+    let text = await readBody(request, this.#settings.bodyBytesMax);
+    let fields = parseFields(text);
     // The engine says what is wrong with it.
     if (!fields) return this.#upstream.forward({ request, response, body: text, gone });
     request.headers["x-request-id"] ??= randomUUID();
+    if (encode.length > 0) {
+      const { items, failed, ecTransferParams } = await encodeMedia(this.#upstream, encode, request, fields, gone);
+      if (gone.aborted) return;
+      this.counts.encodedItems += items - failed;
+      this.counts.failedItems += failed;
+      if (failed > 0 && this.#settings.prefillFailure === "error") {
+        throw new ApiError(
+          502,
+          "BadGateway",
+          `Cannot encode at ${encode.join(", ")}: ${failed} of ${items} items failed`,
+        );
+      }
+      if (items > failed) {
+        fields = { ...fields, ec_transfer_params: ecTransferParams };
+        text = JSON.stringify(fields);
+      }
+    }
+    if (prefill === undefined) return this.#upstream.forward({ request, response, body: text, gone });
+    await this.#prefillFirst({ prefill, fields, text }, request, response, gone);
+  }
+
+  async #prefillFirst(
+    { prefill: target, fields, text }: { prefill: string; fields: Readonly<Record<string, unknown>>; text: string },
+    request: IncomingMessage,
+    response: ServerResponse,
+    gone: AbortSignal,
+  ): Promise<void> {
     const prefill: Prefill = isHostPort(target)
       ? await this.#upstream.prefill(target, request, prefillBody(fields), gone)
       : { kind: "failed", status: 502, message: `${PREFILL_HEADER} ${JSON.stringify(target)} is no host:port` };
@@ -158,6 +203,12 @@ export class RoutingSidecar {
       throw new ApiError(prefill.status, "BadGateway", `Cannot prefill at ${target}: ${prefill.message}`);
     }
   }
+}
+
+/** The pods that the picker named for the stages before decode. */
+interface Stages {
+  readonly prefill: string | undefined;
+  readonly encode: readonly string[];
 }
 
 function sendJson(response: ServerResponse, value: unknown): void {

@@ -1,13 +1,18 @@
 import { describe, expect, it } from "vitest";
 import {
   decodeBody,
-  firstTarget,
+  encodeBody,
   isHostPort,
+  mediaParts,
   parseFields,
   prefillBody,
   readPrefillAnswer,
+  targetsOf,
   withCachedTokens,
 } from "./sidecar-bodies.ts";
+
+const image = (url: string): object => ({ type: "image_url", image_url: { url } });
+const sound = (data: string): object => ({ type: "input_audio", input_audio: { data } });
 
 const ASKED = {
   do_remote_decode: true,
@@ -34,6 +39,28 @@ describe("the prefill pod's request", () => {
   });
 });
 
+describe("the encode pod's request", () => {
+  it("is for one item alone", () => {
+    const item = { type: "image_url", image_url: { url: "http://a" } };
+    expect(JSON.parse(encodeBody({ model: "m", messages: [1, 2], stream: true }, item))).toEqual({
+      model: "m",
+      messages: [{ role: "user", content: [item] }],
+      stream: false,
+      max_tokens: 1,
+    });
+  });
+
+  it.each([
+    [undefined, 0],
+    ["text", 0],
+    [[null, 7, { content: "text" }, { content: [null, { type: "text", text: "x" }] }], 0],
+    [[{ content: [image("a"), image("b"), image("a")] }, { content: [image("b"), image("c")] }], 3],
+    [[{ content: [sound("x"), sound("x"), { type: "image_url" }] }], 3],
+  ])("is made for each item of %j once", (messages, count) => {
+    expect(mediaParts({ messages })).toHaveLength(count);
+  });
+});
+
 describe("the decode pod's request", () => {
   it("is the client's with what the prefill pod said, in the order of its keys", () => {
     expect(decodeBody({ b: 1, a: { d: 1, c: 2 } }, { x: 1 })).toBe(
@@ -49,7 +76,7 @@ describe("a prefill pod's answer", () => {
     ['{"usage": {"prompt_tokens_details": {"cached_tokens": "7"}}}', null, 0],
     ["{}", null, 0],
   ])("%s is read", (text, kvTransferParams, cachedTokens) => {
-    expect(readPrefillAnswer(text)).toEqual({ kvTransferParams, cachedTokens });
+    expect(readPrefillAnswer(text)).toEqual({ kvTransferParams, cachedTokens, ecTransferParams: undefined });
   });
 
   it.each(["", "[]", "null", "7", "{"])("%j is none", (text) => {
@@ -59,14 +86,17 @@ describe("a prefill pod's answer", () => {
 
 describe("a target", () => {
   it.each([
-    [[], undefined],
-    [[""], undefined],
-    [[" "], undefined],
-    [["a:1"], "a:1"],
-    [[" a:1 , b:2"], "a:1"],
-    [["a:1", "b:2"], "a:1"],
-  ])("of %j is %j", (values, target) => {
-    expect(firstTarget(values)).toBe(target);
+    [undefined, []],
+    [[""], []],
+    [[" ,"], []],
+    [["a:1"], ["a:1"]],
+    [[" a:1 , b:2"], ["a:1", "b:2"]],
+    [
+      ["a:1", "b:2"],
+      ["a:1", "b:2"],
+    ],
+  ])("of %j is %j", (values, targets) => {
+    expect(targetsOf(values)).toEqual(targets);
   });
 
   it.each([

@@ -1,14 +1,17 @@
 /** What the routing side-car reads and writes in bodies. Pure. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The prompt alone: one token, not streamed, and the blocks held for another pod. As the llm-d side-car's NIXLv2. */
-export function prefillBody(fields: Fields): string {
+/** A request for one token, not streamed. */
+function oneToken(fields: Fields): Fields {
   const { stream_options: _options, min_tokens: _min, ...kept } = fields;
-  return JSON.stringify({
-    ...kept,
-    stream: false,
-    max_tokens: 1,
-    ...("max_completion_tokens" in kept ? { max_completion_tokens: 1 } : {}),
+  const completion = "max_completion_tokens" in kept ? { max_completion_tokens: 1 } : {};
+  return { ...kept, stream: false, max_tokens: 1, ...completion };
+}
+
+/** The prompt alone, and the blocks held for another pod. As the llm-d side-car's NIXLv2. */
+export const prefillBody = (fields: Fields): string =>
+  JSON.stringify({
+    ...oneToken(fields),
     kv_transfer_params: {
       do_remote_decode: true,
       do_remote_prefill: false,
@@ -18,17 +21,42 @@ export function prefillBody(fields: Fields): string {
       remote_port: null,
     },
   });
+
+/** One of a prompt's pictures, sounds or films alone. */
+export const encodeBody = (fields: Fields, item: Fields): string =>
+  JSON.stringify({ ...oneToken(fields), messages: [{ role: "user", content: [item] }] });
+
+const MEDIA_TYPES = new Set(["image_url", "audio_url", "video_url", "input_audio"]);
+
+/** A chat's pictures, sounds and films, each URL once. */
+export function mediaParts({ messages }: Fields): readonly Fields[] {
+  const parts = listOf(messages)
+    .flatMap((message) => listOf(asObject(message)?.["content"]))
+    .map(asObject)
+    .filter((part) => part !== undefined);
+  const seen = new Set<string>();
+  return parts.filter((part) => {
+    const type = String(part["type"]);
+    if (!MEDIA_TYPES.has(type)) return false;
+    const url = asObject(part[type])?.["url"];
+    if (typeof url !== "string") return true;
+    const first = !seen.has(url);
+    seen.add(url);
+    return first;
+  });
 }
 
 /** The client's request, with what the prefill pod said about its blocks. */
 export const decodeBody = (fields: Fields, kvTransferParams: unknown): string =>
   JSON.stringify({ ...fields, kv_transfer_params: kvTransferParams });
 
-/** What matters of a prefill pod's answer. */
+/** What matters of a prefill or encode pod's answer. */
 export interface PrefillAnswer {
   readonly kvTransferParams: unknown;
   /** Of the prompt, on the prefill pod; 0 when it does not say. */
   readonly cachedTokens: number;
+  /** Of an encode pod: where its items are. */
+  readonly ecTransferParams: Fields | undefined;
 }
 
 /** Undefined when the text is no JSON object. */
@@ -39,6 +67,7 @@ export function readPrefillAnswer(text: string): PrefillAnswer | undefined {
   return {
     kvTransferParams: answer["kv_transfer_params"] ?? null,
     cachedTokens: typeof cached === "number" ? cached : 0,
+    ecTransferParams: asObject(answer["ec_transfer_params"]),
   };
 }
 
@@ -53,14 +82,17 @@ function parse(text: string): unknown {
   }
 }
 
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
+
 const asObject = (value: unknown): Fields | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 
-/** First of a header's comma separated `host:port`s, undefined when there is none. Each value is cut at commas. */
-export function firstTarget(values: readonly string[]): string | undefined {
-  const target = values.flatMap((value) => value.split(","))[0]?.trim();
-  return target === "" ? undefined : target;
-}
+/** A header's comma separated `host:port`s. */
+export const targetsOf = (values: readonly string[] = []): readonly string[] =>
+  values
+    .flatMap((value) => value.split(","))
+    .map((target) => target.trim())
+    .filter((target) => target !== "");
 
 /** True for `host:port`, the host perhaps an IPv6 address in brackets. */
 export function isHostPort(target: string): boolean {

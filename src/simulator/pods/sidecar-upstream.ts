@@ -94,8 +94,13 @@ export class SidecarUpstream {
     await ends.catch(() => response.destroy());
   }
 
-  /** Has a prompt computed at `target`, `host:port`. */
-  async prefill(target: string, request: IncomingMessage, body: string, gone: AbortSignal): Promise<Prefill> {
+  /** Has a prompt computed, or an item encoded, at `target`, `host:port`. */
+  async prefill(
+    target: string,
+    request: Pick<IncomingMessage, "url" | "headers">,
+    body: string,
+    gone: AbortSignal,
+  ): Promise<Prefill> {
     const timeUp = AbortSignal.timeout(this.#options.prefillMsMax);
     try {
       const answer = await this.#prefill.request({

@@ -41,6 +41,8 @@ export interface PodFleet {
   stop(): Promise<void>;
 }
 
+/** Of one picture, sound or film, where there are encode pods. */
+const MEDIA_TOKENS_DEFAULT = 256;
 export const MODEL_DEFAULT = "Qwen3-0.6B";
 export const GPU_DEFAULT = "L4";
 
@@ -97,6 +99,7 @@ export function podSettings(options: PodsOptions, name: string, role?: PodRole):
   };
   return {
     ...POD_DEFAULTS,
+    ...(options.roles?.encode ? { mediaTokens: MEDIA_TOKENS_DEFAULT } : {}),
     ...given,
     name,
     modelName: options.servedModelName ?? preset.model,

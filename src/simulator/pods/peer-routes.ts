@@ -29,6 +29,16 @@ export async function kvRelease(pod: PodState, request: IncomingMessage, respons
   pod.sendJson(response, { released: true });
 }
 
+/** A peer asks for an encoded item: 404 when it is not there (any more). */
+export async function ecRead(pod: PodState, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const fields = parseObject(await readBody(request, pod.settings.bodyBytesMax));
+  const { engine_id: engineId, hash } = fields;
+  if (pod.kv === undefined || engineId !== pod.kv.engineId || typeof hash !== "string" || !pod.media.has(hash)) {
+    throw new ApiError(404, "NotFoundError", "This item is not encoded here.");
+  }
+  pod.sendJson(response, { encoded: true });
+}
+
 async function findHeld(
   pod: PodState,
   request: IncomingMessage,
