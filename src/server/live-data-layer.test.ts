@@ -159,7 +159,7 @@ dataLayer:
       "clusters.yaml",
       `endpoints:\n${entry("east", east)}${entry("west", west)}- {name: north, address: "fd00::1", port: "443"}\n`,
     );
-    const { pool, lines } = await startPool(`plugins:
+    const { pool, problems, lines } = await startPool(`plugins:
 - {type: multicluster-file-discovery, name: discovery, parameters: {path: ${JSON.stringify(file)}}}
 - {type: multicluster-metrics-data-source, name: source, parameters: {scheme: http}}
 - {type: multicluster-metrics-extractor, name: extractor}
@@ -187,6 +187,10 @@ dataLayer:
       "[fd00::1]:443": 0,
     });
     // No page of a model server was read.
+    await until(() => problems.length > 0);
+    expect(problems[0]).toMatch(
+      /^Cannot scrape default\/north at \[fd00::1\]:443: .* \(source\); what was known of it stays$/,
+    );
     expect([...table.updatedAtUs.subarray(0, 3)]).toEqual([NEVER, NEVER, NEVER]);
     expect(replayed(lines, pool)).toMatchObject({ same: true, decisions: 1 });
   });

@@ -142,7 +142,9 @@ dataLayer:
     const { pool, problems } = await startPool({ endpointsFile: file });
     const polls = () => pool.scrapers[0].counts.poll;
     await until(() => polls() >= 10);
-    const told = expect.stringMatching(/^Cannot read metrics of default\/pod-0 at 127\.0\.0\.1:\d+: .*500/);
+    const told = expect.stringMatching(
+      /^Cannot scrape default\/pod-0 at 127\.0\.0\.1:\d+: status 500 \(metrics-data-source\); what was known of it stays$/,
+    );
     expect(problems).toEqual([told]);
     expect(scraped(pool)).toEqual([false, true]);
     fleet.pods[0].faults = {};

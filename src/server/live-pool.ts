@@ -103,8 +103,8 @@ function createSources(
   return createDataSources(sources, {
     refreshMetricsIntervalMs,
     problem,
-    sink: () => {
-      const problems = new ScrapeProblems(problem);
+    sink: (source) => {
+      const problems = new ScrapeProblems(source, problem);
       return {
         onRow: (row) => {
           driver.scraped(row);
@@ -148,4 +148,4 @@ function poolSink(
 }
 
 const isSamePod = (a: EndpointDescription, b: EndpointDescription): boolean =>
-  a.address === b.address && a.port === b.port && a.metricsHost === b.metricsHost;
+  a.address === b.address && a.port === b.port && a.metricsHost === b.metricsHost && a.nodeAddress === b.nodeAddress;

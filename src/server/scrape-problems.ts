@@ -14,6 +14,7 @@ interface Failures {
  * second. A pod that did not answer is told again when it had answered in between; what a page lacks is told once.
  */
 export class ScrapeProblems {
+  readonly #source: string;
   readonly #problem: (message: string) => void;
   /** Failures in a row by slot; as many as endpoints, at most. */
   readonly #failures: Readonly<Record<ScrapeErrorKind, Map<number, Failures>>> = {
@@ -21,7 +22,9 @@ export class ScrapeProblems {
     extract: new Map(),
   };
 
-  constructor(problem: (message: string) => void) {
+  /** @param source Name of the data source whose pages they are. */
+  constructor(source: string, problem: (message: string) => void) {
+    this.#source = source;
     this.#problem = problem;
   }
 
@@ -30,12 +33,12 @@ export class ScrapeProblems {
     if (this.#failures.poll.size > 0) this.#failures.poll.delete(slot);
   }
 
-  failed(kind: ScrapeErrorKind, { slot, id, metricsHost }: PlacedEndpoint, cause: string): void {
+  failed(kind: ScrapeErrorKind, { slot, id }: PlacedEndpoint, cause: string): void {
     const known = this.#failures[kind].get(slot);
     const failures = known?.id === id ? known : { id, count: 0 };
     this.#failures[kind].set(slot, failures);
     if (++failures.count !== FAILURES_TOLD) return;
-    const what = kind === "poll" ? "Cannot read metrics" : "Cannot find all signals in metrics";
-    this.#problem(`${what} of ${id} at ${metricsHost}: ${cause}; what was known of it stays`);
+    const what = kind === "poll" ? cause : `Cannot find all signals of ${id}: ${cause}`;
+    this.#problem(`${what} (${this.#source}); what was known of it stays`);
   }
 }
