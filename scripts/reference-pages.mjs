@@ -154,7 +154,7 @@ function pluginsPage(list, docs) {
   const sections = Object.entries(POINT_TITLES).flatMap(([point, title]) => {
     const own = list.filter(({ points }) => points[0] === point);
     if (own.length === 0) return [];
-    const lines = own.map(({ type, stability = "beta" }) => [
+    const lines = own.map(({ type, gone, stability = gone ? "older" : "beta" }) => [
       `[${type}](plugins/${type}.md)`,
       stability === "beta" ? "" : stability,
       escaped(firstSentence(docOfType(docs, type))),
@@ -178,8 +178,9 @@ ${sections.join("\n\n")}
 }
 
 function pluginPage(plugin, { parametersSchema }, docs, example) {
-  const { type, aliases = [], stability = "beta", replacedBy, points } = plugin;
+  const { type, aliases = [], stability = "beta", replacedBy, gone, points } = plugin;
   const about = [`Stability: ${stability}${stability === "alpha" ? ", needs `--allow-experimental-plugins`" : ""}.`];
+  if (gone) about[0] = `Today's stock EPP has it no longer: ${gone}. \`--strict-config\` refuses it.`;
   if (replacedBy) about.push(`Today: [${replacedBy}](${replacedBy}.md).`);
   if (aliases.length > 0) about.push(`Older names: ${aliases.map(code).join(", ")}.`);
   if (points.length > 1) about.push(`Works as ${points.map((point) => POINT_TITLES[point].toLowerCase()).join(", ")}.`);
