@@ -73,3 +73,22 @@ describe("parameters of sources", () => {
     expect(() => readBlueprint({ text, options: { ...OPTIONS, "strict-config": true } })).toThrow(/port/);
   });
 });
+
+describe("signals", () => {
+  it("come from a core-metrics-extractor of any name", () => {
+    const text = `plugins:
+- type: queue-scorer
+- type: kv-cache-utilization-scorer
+- type: metrics-data-source
+- {type: core-metrics-extractor, name: signals}
+dataLayer:
+  injectDefaults: false
+  sources:
+  - {pluginRef: metrics-data-source, extractors: [{pluginRef: signals}]}
+`;
+    expect(errorsOf(text)).toBe("");
+    expect(errorsOf(text.replace("core-metrics-extractor", "dcgm-extractor"))).toContain(
+      "found nothing that produces WaitingQueueSize",
+    );
+  });
+});

@@ -7,6 +7,6 @@ export const CORE_METRICS_EXTRACTOR = "core-metrics-extractor";
 /** Signals that it produces; they live in the columns of `Endpoints`, the keys only tie config entries together. */
 export const CORE_SIGNALS = ["WaitingQueueSize", "RunningRequestsSize", "KVCacheUsagePercent"] as const;
 
-/** Key of a signal by the name of the extractor that brings it. */
-export const signalKey = (signal: (typeof CORE_SIGNALS)[number], extractor = CORE_METRICS_EXTRACTOR): DataKey<number> =>
-  dataKey(signal, extractor);
+/** Key of a signal. It has the extractor's type, whatever its own name is, as stock. */
+export const signalKey = (signal: (typeof CORE_SIGNALS)[number]): DataKey<number> =>
+  dataKey(signal, CORE_METRICS_EXTRACTOR);

@@ -77,11 +77,12 @@ dataLayer:
     extractors:
     - pluginRef: core-metrics-extractor
 `,
-  data: ({ engineConfigs }, name) => ({
+  // The keys have the type's name whatever the plugin's own is, as stock.
+  data: ({ engineConfigs }) => ({
     produces: [
-      ...CORE_SIGNALS.map((signal) => signalKey(signal, name)),
+      ...CORE_SIGNALS.map((signal) => signalKey(signal)),
       ...engineConfigs.flatMap(({ customMetrics }) =>
-        customMetrics.map(({ attributeKey }) => dataKey(attributeKey, name)),
+        customMetrics.map(({ attributeKey }) => dataKey(attributeKey, CORE_METRICS_EXTRACTOR)),
       ),
     ],
   }),
