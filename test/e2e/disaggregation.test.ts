@@ -1,179 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { Pod } from "../../src/simulator/pods/pod.ts";
-import { writeEndpointsFile, type PodsOptions } from "../../src/simulator/pods/start-pods.ts";
+import { writeEndpointsFile } from "../../src/simulator/pods/start-pods.ts";
 import { series } from "../../src/simulator/test-support/disaggregated-pods.ts";
+import { Disaggregated, MODEL } from "../support/disaggregated-stack.ts";
+import { ALWAYS, ENCODE, KSERVE_225, KSERVE_35, PREFIX_BASED } from "../support/disaggregation-configs.ts";
 import { describeWithEnvoy } from "../support/envoy.ts";
-import { startStack, type Stack, type StackOptions } from "../support/stack.ts";
 
-const MODEL = "Qwen3-0.6B";
 const WORDS = "tide and table of the harbour ".repeat(20);
-
-/** What KServe of Open Data Hub 3.5 generates for prefill and decode. */
-const KSERVE_35 = `
-apiVersion: llm-d.ai/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: disagg-headers-handler
-- type: prefill-filter
-- type: decode-filter
-- type: queue-scorer
-- type: kv-cache-utilization-scorer
-- type: active-request-scorer
-- type: prefix-cache-scorer
-- type: max-score-picker
-- type: always-disagg-pd-decider
-- type: inflight-load-producer
-- type: disagg-profile-handler
-  parameters:
-    deciders: {prefill: always-disagg-pd-decider}
-schedulingProfiles:
-- name: prefill
-  plugins:
-  - {pluginRef: prefill-filter}
-  - {pluginRef: prefix-cache-scorer, weight: 3}
-  - {pluginRef: queue-scorer, weight: 2}
-  - {pluginRef: kv-cache-utilization-scorer, weight: 2}
-  - {pluginRef: max-score-picker}
-- name: decode
-  plugins:
-  - {pluginRef: decode-filter}
-  - {pluginRef: active-request-scorer, weight: 2}
-  - {pluginRef: prefix-cache-scorer, weight: 3}
-  - {pluginRef: max-score-picker}
-`;
-
-/** The same with a decider that looks at the decode pod's cache. */
-const PREFIX_BASED = KSERVE_35.replace(
-  "- type: always-disagg-pd-decider",
-  "- type: prefix-based-pd-decider\n  parameters: {nonCachedTokens: 64}",
-).replace("prefill: always-disagg-pd-decider", "prefill: prefix-based-pd-decider");
-
-/** What KServe generated for RHOAI 2.25: a threshold in bytes. */
-const KSERVE_225 = `
-apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: prefill-header-handler
-- type: prefill-filter
-- type: decode-filter
-- type: prefix-cache-scorer
-- type: load-aware-scorer
-- type: max-score-picker
-- type: pd-profile-handler
-  parameters: {threshold: 100}
-schedulingProfiles:
-- name: prefill
-  plugins:
-  - {pluginRef: prefill-filter}
-  - {pluginRef: prefix-cache-scorer, weight: 2}
-  - {pluginRef: load-aware-scorer, weight: 1}
-  - {pluginRef: max-score-picker}
-- name: decode
-  plugins:
-  - {pluginRef: decode-filter}
-  - {pluginRef: prefix-cache-scorer, weight: 2}
-  - {pluginRef: load-aware-scorer, weight: 1}
-  - {pluginRef: max-score-picker}
-`;
-
-/** Media are encoded, prompts computed and answers decoded each on pods of their own, where there are media. */
-const ENCODE = `${PREFIX_BASED.replace(
-  "- type: disagg-profile-handler",
-  "- type: encode-filter\n- type: always-disagg-multimodal-decider\n- type: disagg-profile-handler",
-).replace("deciders: {", "deciders: {encode: always-disagg-multimodal-decider, ")}- name: encode
-  plugins:
-  - {pluginRef: encode-filter}
-  - {pluginRef: queue-scorer, weight: 1}
-  - {pluginRef: max-score-picker}
-`;
-
-interface Sidecar {
-  readonly disaggregated: number;
-  readonly degraded: number;
-  readonly failed: number;
-  readonly decodeOnly: number;
-  readonly encodedItems: number;
-}
-interface Transfers {
-  readonly fetches: { readonly fetched: number; readonly failed: number };
-  readonly holds: { readonly released: number; readonly expired: number };
-}
-
-/** Two prefill and two decode pods behind picker and Envoy. */
-class Disaggregated {
-  readonly stack: Stack;
-
-  private constructor(stack: Stack) {
-    this.stack = stack;
-  }
-
-  static async start(config: string, pods: PodsOptions = {}, more: StackOptions = {}): Promise<Disaggregated> {
-    const { count: _, ...own } = { count: 0, ...pods };
-    const roles = { prefill: 2, decode: 2 };
-    return new Disaggregated(await startStack({ ...more, config, pods: { count: 0, roles, ...own } }));
-  }
-
-  podsOf(role: string): readonly Pod[] {
-    return this.stack.pods.filter((pod) => pod.role === role);
-  }
-
-  pod(name: string): Pod {
-    return this.stack.pods.find((pod) => pod.name === name)!;
-  }
-
-  async send(body: object, headers: Record<string, string> = {}) {
-    const chat = "messages" in body;
-    const response = await fetch(`${this.stack.url}/v1/${chat ? "chat/completions" : "completions"}`, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers },
-      body: JSON.stringify({ model: MODEL, max_tokens: 30, ignore_eos: true, ...body }),
-    });
-    const text = await response.text();
-    return { status: response.status, text, by: response.headers.get("x-served-by") };
-  }
-
-  /** Requests by the picker's decision. */
-  decisions(decision: string, family = "llm_d_epp_disagg_decision_total"): Promise<number> {
-    const plugin = family.includes("_pd_") ? "pd-profile-handler" : "disagg-profile-handler";
-    return this.stack.metric(
-      `${family}{plugin_name="${plugin}",plugin_type="${plugin}",model_name="${MODEL}",decision_type="${decision}"}`,
-    );
-  }
-
-  async sidecars(): Promise<Sidecar> {
-    const all = await Promise.all(
-      this.podsOf("decode").map(async (pod) => (await (await fetch(`${pod.url}/sim/sidecar`)).json()) as Sidecar),
-    );
-    const sum = (key: keyof Sidecar): number => all.reduce((total, counts) => total + counts[key], 0);
-    return {
-      disaggregated: sum("disaggregated"),
-      degraded: sum("degraded"),
-      failed: sum("failed"),
-      decodeOnly: sum("decodeOnly"),
-      encodedItems: sum("encodedItems"),
-    };
-  }
-
-  async transfers(pod: Pod): Promise<Transfers> {
-    return ((await (await fetch(`${pod.url}/sim/state`)).json()) as { kv: Transfers }).kv;
-  }
-
-  /** Prompt tokens that the pods of a role computed themselves. */
-  computed(role: string): number {
-    return this.podsOf(role)
-      .map((pod) => pod.signals())
-      .reduce((sum, s) => sum + s.promptTokens - s.cachedPromptTokens - s.fetchedPromptTokens, 0);
-  }
-
-  /** Nothing is held, waits or runs anywhere. */
-  async untilQuiet(): Promise<void> {
-    await this.stack.untilQuiet();
-    for (const pod of this.stack.pods) {
-      await expect.poll(() => pod.signals().usableBlocks - pod.signals().freeBlocks, { timeout: 5000 }).toBe(0);
-    }
-  }
-}
 
 /** Waits until the picker has read a pod's metrics twice from now on: the first may have begun before. */
 async function untilScraped(pod: Pod): Promise<void> {
@@ -392,6 +226,22 @@ describeWithEnvoy("prefill and decode on pods of their own, through a real Envoy
     expect(await pd.decisions("decode-only")).toBe(1);
     expect((await pd.sidecars()).encodedItems).toBe(2);
     await pd.untilQuiet();
+  });
+
+  it.each(ALWAYS)("a config of %s sends prompts to a prefill pod, and the answer is right", async (_, config) => {
+    const pd = await Disaggregated.start(config);
+    const [decode] = pd.podsOf("decode");
+    const alone = await fetch(`http://${decode.host}:${decode.enginePort}/v1/completions`, {
+      method: "POST",
+      body: JSON.stringify({ prompt: "short", max_tokens: 30, ignore_eos: true, cache_salt: "alone" }),
+    });
+    const answer = await pd.send({ prompt: "short" });
+    expect([answer.status, textOf(answer.text)]).toEqual([200, textOf(await alone.text())]);
+    expect(await pd.sidecars()).toMatchObject({ disaggregated: 1, degraded: 0 });
+    const families = ["llm_d_epp_disagg_decision_total", "llm_d_epp_pd_decision_total"];
+    const decisions = await Promise.all(families.map((family) => pd.decisions("prefill-decode", family)));
+    expect(decisions[0] + decisions[1]).toBe(1);
+    await expect.poll(() => pd.stack.metric("warmpath_requests_in_flight")).toBe(0);
   });
 
   it("configs of RHOAI 2.25 work as they did: prompts from 100 uncached bytes on are disaggregated", async () => {
