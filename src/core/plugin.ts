@@ -155,6 +155,10 @@ export interface PluginInstance {
   gauges?(): Readonly<Record<string, number>>;
   /** Counters for the metrics page; they never fall. */
   counters?(): readonly CounterRow[];
+  /** Gauges with labels for the metrics page. */
+  gaugeRows?(): readonly GaugeRow[];
+  /** Histograms for the metrics page. */
+  histograms?(): readonly HistogramRow[];
 }
 
 /** A plugin's count of events under one set of labels. */
@@ -163,6 +167,23 @@ export interface CounterRow {
   readonly counter: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+}
+
+/** A plugin's gauge under one set of labels. */
+export interface GaugeRow {
+  /** Name of its family (`plugins/gauges.ts`). */
+  readonly gauge: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** What a plugin has put into a histogram. */
+export interface HistogramRow {
+  /** Name of its family (`plugins/histograms.ts`). */
+  readonly histogram: string;
+  /** Values by bucket, not cumulative, +Inf last. */
+  readonly counts: Float64Array;
+  readonly sum: number;
 }
 
 /** What a plugin is given when it is made. */

@@ -24,7 +24,6 @@ export class MetricRow {
   /** Counts by bucket, not cumulative, +Inf last; of a histogram alone. */
   readonly counts: Float64Array;
   value = 0;
-  count = 0;
   readonly #buckets: readonly number[];
 
   constructor(labels: readonly string[], buckets: readonly number[] | undefined) {
@@ -53,7 +52,6 @@ export class MetricRow {
       else low = middle + 1;
     }
     this.counts[low]++;
-    this.count++;
     this.value += value;
   }
 }
@@ -90,9 +88,7 @@ export class MetricFamily {
 
   #register(): void {
     const { name, help, type } = this.spec;
-    const get = () => Promise.resolve({ name, help, type, values: this.#samples(), aggregator: "sum" });
-    // prom-client asks no more of a metric than this.
-    this.#registry.registerMetric({ name, help, type, get } as unknown as Metric);
+    registerSamples(this.#registry, { name, help, type }, () => this.#samples());
   }
 
   #samples(): readonly Sample[] {
@@ -100,21 +96,44 @@ export class MetricFamily {
     return [...this.#rows.values()].flatMap((row): readonly Sample[] => {
       const own = Object.fromEntries(labels.map((label, i) => [label, row.labels[i]]));
       if (type !== "histogram") return [{ value: row.value, labels: own }];
-      let sum = 0;
-      const steps = [...buckets, "+Inf"].map((le, i) => {
-        sum += row.counts[i];
-        return { metricName: `${name}_bucket`, labels: { le, ...own }, value: sum };
-      });
-      return [
-        ...steps,
-        { metricName: `${name}_sum`, labels: own, value: row.value },
-        { metricName: `${name}_count`, labels: own, value: row.count },
-      ];
+      return histogramSamples(name, own, buckets, row.counts, row.value);
     });
   }
 }
 
-interface Sample {
+/** Puts a family on a page whose samples are made when the page is read. */
+export function registerSamples(
+  registry: Registry,
+  { name, help, type }: Pick<FamilySpec, "name" | "help" | "type">,
+  samples: () => readonly Sample[],
+): void {
+  const get = () => Promise.resolve({ name, help, type, values: samples(), aggregator: "sum" });
+  // prom-client asks no more of a metric than this.
+  registry.registerMetric({ name, help, type, get } as unknown as Metric);
+}
+
+/** The samples of one histogram. @param counts by bucket, not cumulative, +Inf last */
+export function histogramSamples(
+  name: string,
+  labels: Sample["labels"],
+  buckets: readonly number[],
+  counts: Float64Array,
+  sum: number,
+): readonly Sample[] {
+  let count = 0;
+  const steps = [...buckets, "+Inf"].map((le, i) => {
+    count += counts[i];
+    return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: count };
+  });
+  return [
+    ...steps,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}
+
+/** A line of the page, as prom-client takes it. */
+export interface Sample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly metricName?: string;

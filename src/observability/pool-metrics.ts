@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, type Registry } from "prom-clien
 import type { PluginInstance } from "../core/plugin.ts";
 import type { Notice } from "../core/notices.ts";
 import { type PoolGaugesOptions, registerPoolGauges } from "./pool-gauges.ts";
-import { registerPluginCounters } from "./plugin-counters.ts";
+import { registerPluginMeasures } from "./plugin-measures.ts";
 
 const FAILURES: ReadonlySet<Notice["type"]> = new Set(["producerFailed", "pluginFailed", "hookFailed"]);
 
@@ -47,7 +47,7 @@ export function registerPoolMetrics(options: PoolMetricsOptions): void {
       for (const [key, value] of gaugesOf(plugin)) g.set({ plugin_name: name, gauge: key }, value);
     }
   });
-  registerPluginCounters(registry, () => driver.core.plan);
+  registerPluginMeasures(registry, () => driver.core.plan);
 }
 
 /** Nothing of a plugin that throws: the page is worth more than its gauges. */

@@ -106,6 +106,8 @@ export interface Answers {
   readonly streams: Readonly<Record<string, StreamAnswers>>;
   /** The picker's own series at the end: `name{labels}` to value. */
   readonly metrics?: Readonly<Record<string, number>>;
+  /** The same at the `scrape` steps, by name. */
+  readonly scrapes?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 export interface Recording {

@@ -6,7 +6,7 @@ import { samplesOf } from "./metrics-page.ts";
 import { play } from "./player.ts";
 
 /** Families of the stock page that are not told yet. */
-const UNTOLD = /^(llm_d_epp|inference_extension)_(prefix_indexer_hit_|inflight_|extproc_)/;
+const UNTOLD = /^(llm_d_epp|inference_extension)_extproc_/;
 const TOLERANCE = 1e-6;
 
 const recordings = FAMILIES.flatMap((family) => playableOf(family).playable).filter(
@@ -15,20 +15,24 @@ const recordings = FAMILIES.flatMap((family) => playableOf(family).playable).fil
 
 /** Series that differ from the recorded ones; after another draw those that name an endpoint are left out. */
 async function differences({ case: testCase, answers }: Recording): Promise<readonly string[]> {
-  const { answers: got, metrics } = play(testCase, "stock");
-  const told = samplesOf(await metrics.metrics());
+  const { answers: got, metrics, scrapes } = play(testCase, "stock");
   const { undecided } = compareAnswers(testCase, answers, got);
   if (undecided) return [];
   const picks = (streams: typeof got.streams) =>
     JSON.stringify(Object.values(streams).map(({ messages }) => messages.map(destinationOf)));
   const samePicks = picks(answers.streams) === picks(got.streams);
   const counts = (series: string) => !UNTOLD.test(series) && (samePicks || !/(pod|endpoint)_name=/.test(series));
-  const recorded = new Map(Object.entries(answers.metrics ?? {}));
-  const all = [...new Set([...recorded.keys(), ...told.keys()])].filter(counts);
-  return all.flatMap((series) => {
-    const [want, have] = [recorded.get(series), told.get(series)];
-    if (want !== undefined && have !== undefined && Math.abs(want - have) <= TOLERANCE) return [];
-    return [`${series}: recorded ${want}, told ${have}`];
+  const pages = [[answers.metrics, await metrics.metrics()] as const];
+  for (const [name, recorded] of Object.entries(answers.scrapes ?? {}))
+    pages.push([recorded, await scrapes.get(name)!]);
+  return pages.flatMap(([recorded = {}, page]) => {
+    const told = samplesOf(page);
+    const all = [...new Set([...Object.keys(recorded), ...told.keys()])].filter(counts);
+    return all.flatMap((series) => {
+      const [want, have] = [recorded[series], told.get(series)];
+      if (want !== undefined && have !== undefined && Math.abs(want - have) <= TOLERANCE) return [];
+      return [`${series}: recorded ${want}, told ${have}`];
+    });
   });
 }
 

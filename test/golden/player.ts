@@ -10,7 +10,7 @@ import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-me
 import type { PageExtractor } from "../../src/plugins/data-layer/page-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
 import { createPickerMetrics } from "../../src/observability/picker-metrics.ts";
-import { registerPluginCounters } from "../../src/observability/plugin-counters.ts";
+import { registerPluginMeasures } from "../../src/observability/plugin-measures.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
 import type { ExchangeMeter } from "../../src/protocol/exchange-meter.ts";
@@ -93,7 +93,7 @@ class Play {
     const source = { text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options };
     this.#driver.load(source);
     this.#extractor = extractorOf(source);
-    registerPluginCounters(this.#metered.registry, () => this.#driver.core.plan);
+    registerPluginMeasures(this.#metered.registry, () => this.#driver.core.plan);
   }
 
   run(): Played {

@@ -6,6 +6,7 @@ import type { PluginContext, PluginInstance, PluginRequest, ReservedTarget } fro
 import { PrefixIndex } from "../../core/prefix-index.ts";
 import type { PromptBlocks } from "../../core/request-facts.ts";
 import { defineProducer } from "../define.ts";
+import { PluginHistogram, PREFIX_HIT_BYTES, PREFIX_HIT_RATIO } from "../histograms.ts";
 import { int } from "../params.ts";
 import type { PrefixHashes } from "./prefix-hashes.ts";
 import { blockIdsAsk, blocksOf, prefixHashes, promptsOf } from "./prefix-hashes.ts";
@@ -19,6 +20,8 @@ const BLOCK_SIZE_TOKENS = 16;
 const LRU_CAPACITY_PER_SERVER = 31_250;
 /** Most block sizes foreseen at once, for pools whose servers differ; further ones are asked for. */
 const BLOCK_SIZES_MAX = 8;
+/** Of the estimate tokeniser. */
+const BYTES_PER_TOKEN = 4;
 const PREFILL_PROFILE = "prefill";
 
 /** Blocks and tokens of a prompt to match at most, where the parameters do not say; 0 = all. */
@@ -97,6 +100,8 @@ class ApproxPrefixCache implements PluginInstance {
   readonly #matchKey;
   readonly #chainedKey;
   readonly #askedKey;
+  readonly #hitRatio = new PluginHistogram(PREFIX_HIT_RATIO);
+  readonly #hitBytes = new PluginHistogram(PREFIX_HIT_BYTES);
   /** Matched blocks by slot: scratch of one match. */
   #bySlot = new Int32Array(64);
 
@@ -144,6 +149,7 @@ class ApproxPrefixCache implements PluginInstance {
   preRequest(request: PluginRequest, { targets }: { readonly targets: readonly ReservedTarget[] }): void {
     const chained = request.get(this.#chainedKey);
     if (!chained) return;
+    this.#measure(request, targets[0]);
     for (const [at, { profile, slot }] of targets.entries()) {
       if (at === 0 || profile === PREFILL_PROFILE) this.#add(slot, chained);
     }
@@ -162,6 +168,10 @@ class ApproxPrefixCache implements PluginInstance {
     this.#index.removeSlot(slot);
   }
 
+  histograms() {
+    return [...this.#hitRatio.rows(), ...this.#hitBytes.rows()];
+  }
+
   gauges() {
     const { size, bytes, limitEvictions } = this.#index;
     return {
@@ -169,6 +179,12 @@ class ApproxPrefixCache implements PluginInstance {
       prefix_indexer_bytes: bytes,
       prefix_indexer_limit_evictions: limitEvictions,
     };
+  }
+
+  #measure(request: PluginRequest, { row }: ReservedTarget): void {
+    const { matchBlocks, totalBlocks, blockSizeTokens } = request.get(this.#matchKey)!;
+    this.#hitRatio.observe(totalBlocks > 0 ? matchBlocks[row] / totalBlocks : 0);
+    this.#hitBytes.observe(matchBlocks[row] * blockSizeTokens * BYTES_PER_TOKEN);
   }
 
   #blockSizeTokens(slot: number): number {

@@ -10,6 +10,7 @@ import type { PluginContext, PluginInstance, PluginRequest, ReservedTarget } fro
 import { defineProducer } from "../define.ts";
 import { int, producerName } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER, InflightColumns } from "./inflight-columns.ts";
+import { InflightFlows } from "./inflight-flows.ts";
 import { TOKEN_PRODUCER } from "./token-producer.ts";
 
 const PREFILL_PROFILE = "prefill";
@@ -67,6 +68,7 @@ class InflightLoadProducer implements PluginInstance {
   readonly #params: Params;
   readonly #context: PluginContext;
   readonly #load: InflightColumns;
+  readonly #flows: InflightFlows;
   readonly #matchKey;
   readonly #uncachedKey;
   readonly #reservedKey;
@@ -75,6 +77,7 @@ class InflightLoadProducer implements PluginInstance {
     this.#params = parsed;
     this.#context = context;
     this.#load = new InflightColumns(context.endpoints, context.name);
+    this.#flows = new InflightFlows(context.endpoints, context.name);
     this.#matchKey = prefixMatchKey(parsed.prefixMatchInfoProducerName);
     this.#uncachedKey = uncachedTokensKey(context.name);
     this.#reservedKey = dataKey<readonly Reservation[]>("InFlightReserved", context.name);
@@ -90,6 +93,7 @@ class InflightLoadProducer implements PluginInstance {
     const reserved = targets.map(({ profile, slot, generation, row }): Reservation => {
       const tokens = this.#tokensOf(request, row);
       this.#load.add(slot, 1, tokens);
+      this.#flows.add(slot, request, 1, tokens);
       return { profile, slot, generation, requests: 1, tokens };
     });
     request.put(this.#reservedKey, reserved);
@@ -99,37 +103,47 @@ class InflightLoadProducer implements PluginInstance {
     for (const reservation of request.get(this.#reservedKey) ?? []) {
       const { profile, slot, generation, requests, tokens } = reservation;
       if (profile !== from.profile || slot !== from.slot || generation !== from.generation) continue;
-      this.#add(reservation, -requests, -tokens);
+      this.#add(request, reservation, -requests, -tokens);
       reservation.slot = to.slot;
       reservation.generation = to.generation;
-      this.#add(reservation, requests, tokens);
+      this.#add(request, reservation, requests, tokens);
     }
   }
 
   responseFirstByte(request: PluginRequest): void {
     for (const reservation of request.get(this.#reservedKey) ?? []) {
-      if (reservation.profile === PREFILL_PROFILE) this.#release(reservation, true);
-      else if (!this.#params.addEstimatedOutputTokens) this.#release(reservation, false);
+      if (reservation.profile === PREFILL_PROFILE) this.#release(request, reservation, true);
+      else if (!this.#params.addEstimatedOutputTokens) this.#release(request, reservation, false);
     }
   }
 
   requestEnded(request: PluginRequest): void {
-    for (const reservation of request.get(this.#reservedKey) ?? []) this.#release(reservation, true);
+    for (const reservation of request.get(this.#reservedKey) ?? []) this.#release(request, reservation, true);
+  }
+
+  endpointRemoved(slot: number): void {
+    this.#flows.remove(slot);
+  }
+
+  gaugeRows() {
+    return this.#flows.rows();
   }
 
   gauges() {
     return this.#load.gauges();
   }
 
-  #release(reservation: Reservation, wholly: boolean): void {
-    this.#add(reservation, wholly ? -reservation.requests : 0, -reservation.tokens);
+  #release(request: PluginRequest, reservation: Reservation, wholly: boolean): void {
+    this.#add(request, reservation, wholly ? -reservation.requests : 0, -reservation.tokens);
     reservation.tokens = 0;
     if (wholly) reservation.requests = 0;
   }
 
   /** An endpoint that took the slot of the one meant is not touched. */
-  #add({ slot, generation }: Reservation, requests: number, tokens: number): void {
-    if (this.#context.endpoints.holds(slot, generation)) this.#load.add(slot, requests, tokens);
+  #add(request: PluginRequest, { slot, generation }: Reservation, requests: number, tokens: number): void {
+    if (!this.#context.endpoints.holds(slot, generation)) return;
+    this.#load.add(slot, requests, tokens);
+    this.#flows.add(slot, request, requests, tokens);
   }
 
   #tokensOf(request: PluginRequest, row: number): number {
