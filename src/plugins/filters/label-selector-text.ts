@@ -41,25 +41,19 @@ class SelectorSyntaxError extends Error {}
 
 const INTEGER = /^[+-]?\d{1,18}$/;
 
+const HOLDS: Readonly<Record<Operator, (value: string | undefined, values: readonly string[]) => boolean>> = {
+  "=": (value, values) => value !== undefined && values.includes(value),
+  in: (value, values) => value !== undefined && values.includes(value),
+  "!=": (value, values) => value === undefined || !values.includes(value),
+  notin: (value, values) => value === undefined || !values.includes(value),
+  exists: (value) => value !== undefined,
+  "!": (value) => value === undefined,
+  ">": (value, [bound]) => value !== undefined && INTEGER.test(value) && BigInt(value) > BigInt(bound),
+  "<": (value, [bound]) => value !== undefined && INTEGER.test(value) && BigInt(value) < BigInt(bound),
+};
+
 function holds({ key, operator, values }: Requirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (operator) {
-    case "=":
-    case "in":
-      return value !== undefined && values.includes(value);
-    case "!=":
-    case "notin":
-      return value === undefined || !values.includes(value);
-    case "exists":
-      return value !== undefined;
-    case "!":
-      return value === undefined;
-    case ">":
-    case "<": {
-      if (value === undefined || !INTEGER.test(value)) return false;
-      return operator === ">" ? BigInt(value) > BigInt(values[0]) : BigInt(value) < BigInt(values[0]);
-    }
-  }
+  return HOLDS[operator](Object.hasOwn(labels, key) ? labels[key] : undefined, values);
 }
 
 const TOKEN = /\s*(==|!=|[=!<>(),]|[^\s=!<>(),]+)/y;
