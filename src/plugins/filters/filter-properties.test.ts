@@ -11,8 +11,8 @@ import { make } from "../test-support/fixture.ts";
 import type { WildScene } from "../test-support/wild-scene.ts";
 import { buildScene, crowd, wildScenes } from "../test-support/wild-scene.ts";
 
-/** Those that stand alone; one made of others is tested with these by its own file. */
-const FILTERS = PLUGINS.filter(({ points, references }) => points.includes("filter") && !references);
+/** Those that are built. */
+const FILTERS = PLUGINS.filter(({ points }) => points.includes("filter"));
 const UNTOUCHED = -7;
 const SAMPLE = { numRuns: 2000, seed: 5 };
 
@@ -41,7 +41,8 @@ interface Run {
 /** Places that a new instance keeps of a scene's candidates in the given order. */
 function places({ definition, entry, params, scene, order }: Run): number[] {
   const { endpoints, request } = buildScene(scene, order);
-  const plugin = make(definition, params, endpoints);
+  const others = (entry.others ?? []).map((type) => [type, make(pluginType(type)!, {}, endpoints)] as const);
+  const plugin = make(definition, params, endpoints, { others: Object.fromEntries(others) });
   entry.before?.(plugin, buildScene(scene).request);
   const kept = filtered(plugin, request);
   expect(filtered(plugin, request)).toEqual(kept);

@@ -10,6 +10,8 @@ export interface FilterEntry {
   readonly ownOrder?: string;
   /** True when it never empties a list that has candidates. */
   readonly keepsSome?: true;
+  /** Types of the filters that it may name, each by its type and with default parameters. */
+  readonly others?: readonly string[];
   /** What happens to an instance before it filters. */
   readonly before?: (plugin: PluginInstance, request: RequestState) => void;
 }
@@ -50,6 +52,24 @@ const condition = fc.oneof(
   fc.record({ metric: fc.constant("kv-cache-utilization"), maxValue: shares }),
 );
 
+const TREE_FILTERS = ["decode-filter", "least-queue-filter", "low-queue-filter", "prefill-filter"];
+const { tree } = fc.letrec<{ tree: object; entry: object }>((tie) => ({
+  entry: fc.oneof(
+    { maxDepth: 2 },
+    fc.constantFrom(...TREE_FILTERS).map((pluginRef) => ({ pluginRef })),
+    tie("tree").map((decisionTree) => ({ decisionTree })),
+  ),
+  tree: fc.record(
+    {
+      current: tie("entry"),
+      nextOnSuccess: tie("entry"),
+      nextOnFailure: tie("entry"),
+      nextOnSuccessOrFailure: tie("entry"),
+    },
+    { requiredKeys: ["current"] },
+  ),
+}));
+
 /** Entries of the filters that need more than the parameters of their example. */
 export const FILTER_ENTRIES: Readonly<Record<string, FilterEntry>> = {
   "by-label": {
@@ -66,6 +86,7 @@ export const FILTER_ENTRIES: Readonly<Record<string, FilterEntry>> = {
     }),
   },
   "context-length-aware": { params: fc.record({ enableFiltering: fc.boolean() }) },
+  "decision-tree-filter": { params: tree, others: TREE_FILTERS },
   "decode-filter": { params: none },
   "encode-filter": { params: none },
   "endpoint-attribute-filter": {
@@ -90,6 +111,10 @@ export const FILTER_ENTRIES: Readonly<Record<string, FilterEntry>> = {
     }),
   },
   "header-based-testing-filter": { params: none, ownOrder: "that of the header" },
+  "least-kv-cache-filter": { params: none },
+  "least-queue-filter": { params: none },
+  "lora-affinity-filter": { params: fc.record({ threshold: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+  "low-queue-filter": { params: fc.record({ threshold: fc.integer({ min: 0, max: 200 }) }) },
   "multicluster-session-affinity-filter": SESSION,
   "prefill-filter": { params: none },
   "prefix-cache-affinity-filter": {
