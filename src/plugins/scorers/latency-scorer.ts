@@ -54,11 +54,13 @@ plugins:
   create: (parsed, { endpoints }) => {
     const predictionKey = latencyPredictionKey(parsed.latencyPredictionInfoProducerName);
     const matchKey = prefixMatchKey(parsed.prefixMatchInfoProducerName);
+    const scoreByHeadroom = headroomScoring(parsed);
+    const loadWeights = loadWeightsOf(parsed);
     return {
       score(request, candidates, out) {
         const prediction = request.get(predictionKey);
-        if (prediction && isAnyPredicted(prediction, candidates)) scoreByHeadroom(parsed, prediction, candidates, out);
-        else scoreByLoad(parsed, endpoints, request.get(matchKey), candidates, out);
+        if (prediction && isAnyPredicted(prediction, candidates)) scoreByHeadroom(prediction, candidates, out);
+        else scoreByLoad(loadWeights, endpoints, request.get(matchKey), candidates, out);
       },
     };
   },
@@ -85,75 +87,82 @@ function groupOf(prediction: LatencyPrediction, row: number): number {
 const headroomMs = ({ isPredicted }: LatencyPrediction, column: Float64Array, row: number): number =>
   isPredicted[row] === 1 ? column[row] : 0;
 
-function scoreByHeadroom(parsed: Params, prediction: LatencyPrediction, candidates: Candidates, out: Float64Array) {
-  const { count, rows } = candidates;
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < count; i++) best = Math.min(best, groupOf(prediction, rows[i]));
-  const ttft = new Normalized(prediction, prediction.ttftHeadroomMs);
-  const tpot = new Normalized(prediction, prediction.tpotHeadroomMs);
-  for (let i = 0; i < count; i++) {
-    if (groupOf(prediction, rows[i]) !== best) continue;
-    ttft.widen(rows[i]);
-    tpot.widen(rows[i]);
-  }
-  const [ttftWeight, tpotWeight] = weights(parsed, ttft, tpot);
-  const prefersMost = parsed.headroomSelectionStrategy === "most" && best === 0;
-  for (let i = 0; i < count; i++) {
-    const c = ttftWeight * ttft.at(rows[i]) + tpotWeight * tpot.at(rows[i]);
-    const score = (Math.trunc((prefersMost ? c : 1 - c) * STEPS) + 1) / STEPS;
-    out[i] = groupOf(prediction, rows[i]) === best && Number.isFinite(score) ? score : 0;
-  }
+/** The part of the formula that reads predictions. */
+function headroomScoring({ ttftWeight, tpotWeight, headroomSelectionStrategy }: Params) {
+  const weightSum = ttftWeight + tpotWeight;
+  const ttftShare = weightSum > 0 ? ttftWeight / weightSum : 1;
+  const tpotShare = weightSum > 0 ? tpotWeight / weightSum : 0;
+  const ttft = new HeadroomRange();
+  const tpot = new HeadroomRange();
+  return (prediction: LatencyPrediction, { count, rows }: Candidates, out: Float64Array): void => {
+    let best = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i++) best = Math.min(best, groupOf(prediction, rows[i]));
+    ttft.begin();
+    tpot.begin();
+    for (let i = 0; i < count; i++) {
+      if (groupOf(prediction, rows[i]) !== best) continue;
+      ttft.widen(headroomMs(prediction, prediction.ttftHeadroomMs, rows[i]));
+      tpot.widen(headroomMs(prediction, prediction.tpotHeadroomMs, rows[i]));
+    }
+    const onlyOne = ttft.decides !== tpot.decides;
+    const a = onlyOne ? Number(ttft.decides) : ttftShare;
+    const b = onlyOne ? Number(tpot.decides) : tpotShare;
+    const prefersMost = headroomSelectionStrategy === "most" && best === 0;
+    for (let i = 0; i < count; i++) {
+      const n = ttft.share(headroomMs(prediction, prediction.ttftHeadroomMs, rows[i]));
+      const c = a * n + b * tpot.share(headroomMs(prediction, prediction.tpotHeadroomMs, rows[i]));
+      const score = (Math.trunc((prefersMost ? c : 1 - c) * STEPS) + 1) / STEPS;
+      out[i] = groupOf(prediction, rows[i]) === best && Number.isFinite(score) ? score : 0;
+    }
+  };
 }
 
-/** Sizes of one kind of headroom, brought to 0..1 over a group of endpoints. */
-class Normalized {
-  readonly #prediction: LatencyPrediction;
-  readonly #column: Float64Array;
-  #min = Number.POSITIVE_INFINITY;
-  #max = Number.NEGATIVE_INFINITY;
+/** Range of the sizes of one kind of headroom over a group of endpoints. Used again for each request. */
+class HeadroomRange {
+  #min = 0;
+  #max = 0;
 
-  constructor(prediction: LatencyPrediction, column: Float64Array) {
-    this.#prediction = prediction;
-    this.#column = column;
+  begin(): void {
+    this.#min = Number.POSITIVE_INFINITY;
+    this.#max = Number.NEGATIVE_INFINITY;
   }
 
-  get decides(): boolean {
-    return this.#max - this.#min > RANGE_MIN_MS;
-  }
-
-  /** Takes a row of the group in. */
-  widen(row: number): void {
-    const size = this.#sizeOf(row);
+  widen(ms: number): void {
+    const size = Math.abs(ms);
     if (size < this.#min) this.#min = size;
     if (size > this.#max) this.#max = size;
   }
 
-  at(row: number): number {
-    return this.decides ? (this.#sizeOf(row) - this.#min) / (this.#max - this.#min) : UNDECIDED;
+  /** False when all sizes are equal. */
+  get decides(): boolean {
+    return this.#max - this.#min > RANGE_MIN_MS;
   }
 
-  #sizeOf(row: number): number {
-    return Math.abs(headroomMs(this.#prediction, this.#column, row));
+  /** Where a size lies in the range, 0..1. */
+  share(ms: number): number {
+    return this.decides ? (Math.abs(ms) - this.#min) / (this.#max - this.#min) : UNDECIDED;
   }
 }
 
-function weights({ ttftWeight, tpotWeight }: Params, ttft: Normalized, tpot: Normalized): readonly [number, number] {
-  if (ttft.decides !== tpot.decides) return ttft.decides ? [1, 0] : [0, 1];
-  const sum = ttftWeight + tpotWeight;
-  return sum > 0 ? [ttftWeight / sum, tpotWeight / sum] : [1, 0];
+interface LoadWeights {
+  readonly kv: number;
+  readonly queue: number;
+  readonly prefix: number;
+}
+
+function loadWeightsOf({ compositeKVWeight, compositeQueueWeight, compositePrefixWeight }: Params): LoadWeights {
+  const sum = compositeKVWeight + compositeQueueWeight + compositePrefixWeight;
+  if (!(sum > 0)) return { kv: 1, queue: 0, prefix: 0 };
+  return { kv: compositeKVWeight / sum, queue: compositeQueueWeight / sum, prefix: compositePrefixWeight / sum };
 }
 
 function scoreByLoad(
-  parsed: Params,
+  { kv, queue, prefix }: LoadWeights,
   { kvUsage, waiting }: Endpoints,
   match: PrefixMatch | undefined,
   { count, rows, slots }: Candidates,
   out: Float64Array,
 ): void {
-  const { compositeKVWeight, compositeQueueWeight, compositePrefixWeight } = parsed;
-  const sum = compositeKVWeight + compositeQueueWeight + compositePrefixWeight;
-  const [kv, queue, prefix] =
-    sum > 0 ? [compositeKVWeight / sum, compositeQueueWeight / sum, compositePrefixWeight / sum] : [1, 0, 0];
   let longest = 0;
   for (let i = 0; i < count; i++) if (waiting[slots[i]] > longest) longest = waiting[slots[i]];
   for (let i = 0; i < count; i++) {
