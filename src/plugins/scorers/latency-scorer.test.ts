@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import type { PredictedRow, Signals } from "../test-support/fixture.ts";
@@ -73,6 +74,58 @@ describe("latency-scorer by predictions", () => {
     const request = requestOf(endpoints);
     request.put(KEY, predictionOf([row(1, 1), row(-1, 1), row(-5, 1)]));
     expect(scoresOf(make(latencyScorer, {}, endpoints), request, [2, 1])).toEqual([0.01, 1.01]);
+  });
+});
+
+/** The words of spec/plugins.md 2.14 as lists of endpoints, one list a tier. */
+function oracle(rows: readonly (PredictedRow | undefined)[], ttftWeight: number, tpotWeight: number, most: boolean) {
+  const all = rows.map((one, i) => ({ i, ttft: one?.ttftHeadroomMs ?? 0, tpot: one?.tpotHeadroomMs ?? 0, one }));
+  const positive = all.filter(({ ttft, tpot }) => ttft >= 0 && tpot >= 0);
+  const late = all.filter((candidate) => !positive.includes(candidate));
+  const tiers = [
+    positive,
+    late.filter(({ one }) => one!.dispatched === 0),
+    late.filter(({ ttft }) => ttft >= 0),
+    late.filter(({ tpot }) => tpot >= 0),
+    late,
+  ];
+  const tier = tiers.find((list) => list.length > 0)!;
+  const normalized = (sizes: readonly number[]) => {
+    const [min, max] = [Math.min(...sizes), Math.max(...sizes)];
+    return {
+      varies: max - min > 1e-9,
+      values: sizes.map((size) => (max - min > 1e-9 ? (size - min) / (max - min) : 0.5)),
+    };
+  };
+  const ttft = normalized(tier.map((one) => Math.abs(one.ttft)));
+  const tpot = normalized(tier.map((one) => Math.abs(one.tpot)));
+  const sum = ttftWeight + tpotWeight;
+  let [a, b] = sum > 0 ? [ttftWeight / sum, tpotWeight / sum] : [1, 0];
+  if (ttft.varies && !tpot.varies) [a, b] = [1, 0];
+  if (tpot.varies && !ttft.varies) [a, b] = [0, 1];
+  const wanted = rows.map(() => 0);
+  for (const [at, { i }] of tier.entries()) {
+    const c = a * ttft.values[at] + b * tpot.values[at];
+    wanted[i] = (Math.trunc((most && tier === positive ? c : 1 - c) * 100) + 1) / 100;
+  }
+  return wanted;
+}
+
+describe("latency-scorer against the words of its formula", () => {
+  it("gives the same scores for any predictions", () => {
+    const ms = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.double({ min: -500, max: 500, noNaN: true }));
+    const anyRow = fc.record({ ttftHeadroomMs: ms, tpotHeadroomMs: ms, dispatched: fc.nat(2) });
+    const rows = fc
+      .array(fc.option(anyRow, { nil: undefined, freq: 8 }), { minLength: 1, maxLength: 8 })
+      .filter((list) => list.some((one) => one !== undefined));
+    const weight = fc.constantFrom(0, 0.2, 0.8, 1, 3);
+    fc.assert(
+      fc.property(rows, weight, weight, fc.boolean(), (list, ttftWeight, tpotWeight, most) => {
+        const params = { ttftWeight, tpotWeight, headroomSelectionStrategy: most ? "most" : "least" };
+        expect(scores(list, params)).toEqual(oracle(list, ttftWeight, tpotWeight, most));
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
