@@ -10,7 +10,7 @@ export interface HistogramFamily {
   readonly buckets: readonly number[];
 }
 
-const DOUBLINGS = Array.from({ length: 13 }, (_, i) => 2 ** (i + 4));
+const DOUBLINGS = Array.from({ length: 13 }, (_, i) => 16 << i);
 
 export const PREFIX_HIT_RATIO: HistogramFamily = {
   name: "llm_d_epp_prefix_indexer_hit_ratio",
