@@ -94,6 +94,18 @@ describe("a prompt that a peer has computed", () => {
     expect(lines.filter((line) => line[0] === "scheduled").map((line) => line[2])).toEqual(["b", "a", "c"]);
   });
 
+  it("can be hit by others once it is there, though its own request never ran", () => {
+    const { engine, lines, sink } = start({ seqsMax: 1 });
+    engine.submit(0, fetching(requestOf("a", ids(12), [1])));
+    engine.submit(0, requestOf("b", ids(8, 300), ids(3, 700)));
+    engine.advance(0, sink);
+    engine.kvFetched(1, "a", 12);
+    engine.cancel("a");
+    engine.submit(1, requestOf("c", ids(14), [3]));
+    drain(engine, sink);
+    expect(lines.find((line) => line[0] === "scheduled" && line[2] === "c")?.[3]).toBe(12);
+  });
+
   it("is not fetched again after a preemption", () => {
     // 8 blocks of 4: both prompts fit, their answers do not.
     const { engine, lines, sink } = start({ gpuBlocks: 9, modelLenTokensMax: 32 });

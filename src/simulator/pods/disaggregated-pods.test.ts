@@ -143,30 +143,30 @@ describe("a decode pod", () => {
     expect(params).toMatchObject({ do_remote_prefill: true, remote_host: "127.0.0.1", remote_port: prefill.port });
     const other = bodyOf(
       await post(prefill, "/v1/completions", {
-        prompt: `other ${WORDS}`,
+        prompt: WORDS.replace("tide", "sand"),
         max_tokens: 1,
         kv_transfer_params: { do_remote_decode: true },
       }),
-    ).kv_transfer_params!;
+    );
+    expect(other.usage.prompt_tokens).toBe(held.usage.prompt_tokens);
     await withTakenPort(async (port) => {
       const wrong = [
         { ...params, remote_port: port },
         { ...params, remote_engine_id: "another" },
         { ...params, remote_request_id: "unknown" },
         { ...params, remote_block_ids: [[9999]] },
-        other,
+        other.kv_transfer_params,
       ];
-      for (const kv_transfer_params of wrong) {
-        const answer = await post(decode, "/v1/completions", {
-          ...BODY,
-          kv_transfer_params,
-          cache_salt: String(wrong.indexOf(kv_transfer_params)),
-        });
+      for (const [i, kv_transfer_params] of wrong.entries()) {
+        const answer = await post(decode, "/v1/completions", { ...BODY, kv_transfer_params });
         expect([answer.status, textOf(answer)]).toEqual([200, alone]);
+        expect((await countsOf(decode)).fetches).toMatchObject({ failed: i + 1, fetched: 0 });
       }
-      expect((await countsOf(decode)).fetches).toMatchObject({ failed: wrong.length, fetched: 0 });
       expect(await series(decode, "vllm:nixl_num_failed_transfers_total")).toBe(wrong.length);
     });
+    // Nothing was wrong with the first one.
+    await post(decode, "/v1/completions", { ...BODY, kv_transfer_params: params });
+    expect((await countsOf(decode)).fetches).toMatchObject({ fetched: 1 });
   });
 
   it("answers 500 when a fetch fails and it is told not to compute", async () => {

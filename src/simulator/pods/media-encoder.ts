@@ -52,13 +52,15 @@ export class MediaEncoder {
 
   /**
    * Fetches what encode pods have for a prompt; returns the time that the pod itself takes for the rest, microseconds.
-   * A prompt whose KV is fetched needs no media, unless that fails.
+   * A prompt whose KV is fetched needs no media, unless that fails: nothing is fetched or counted for it.
    */
   async prepare({ prompt, kvTransfer, ecTransfer }: GenerationParams, signal: AbortSignal): Promise<number> {
     if (!("messages" in prompt)) return 0;
+    const items = mediaOf(prompt.messages);
+    if (kvTransfer.from) return items.filter(({ hash }) => !this.has(hash)).length * this.#encodeUs;
     let encodeUs = 0;
-    for (const { hash, tokens } of mediaOf(prompt.messages)) {
-      const remote = kvTransfer.from ? undefined : ecTransfer.get(hash);
+    for (const { hash, tokens } of items) {
+      const remote = ecTransfer.get(hash);
       if (this.#cache.get(hash)) this.counts.cached++;
       else if (remote && (await this.#fetch(hash, tokens, remote, signal))) this.counts.fetched++;
       else {

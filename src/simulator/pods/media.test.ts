@@ -75,6 +75,21 @@ describe("media in a prompt", () => {
     expect((await post(plain, "/v1/chat/completions", chat(image("a")))).text).toContain("not a multimodal model");
   });
 
+  it("cost nothing when their tokens are cached, though the encoder has forgotten them", async () => {
+    const { decode } = await start({
+      timeScale: 0.01,
+      encodeUs: 400_000,
+      encodedItemsMax: 1,
+      engine: { stepTime: { aUs: 1000, bUs: 0, qUs: 0, cUs: 0, dUs: 0 } },
+    });
+    const ttfts: number[] = [];
+    for (const name of ["a", "b", "a"]) {
+      const body = chat(image(name), "what is that? ".repeat(20));
+      ttfts.push(bodyOf(await post(decode, "/v1/chat/completions", body, { "x-sim-report": "1" })).sim.ttft_ms);
+    }
+    expect(ttfts).toEqual([401, 401, 1]);
+  });
+
   it("cost the encoder's time once, until their tokens are cached", async () => {
     const { decode } = await start({
       timeScale: 0.01,
@@ -99,8 +114,9 @@ describe("encode pods", () => {
 
   it("encode in turn, each item once; the prefill pod fetches them, the decode pod its KV; the answer is the same", async () => {
     const { prefill, decode, encode } = await start();
-    const alone = answerOf(await post(decode, "/v1/chat/completions", { ...BODY, cache_salt: "x" }));
     const answer = await postDisaggregated(decode, prefill, "/v1/chat/completions", BODY, encodeHeader(encode));
+    expect(await itemsOf(decode)).toEqual({ encoded: 0, cached: 0, fetched: 0, failed: 0 });
+    const alone = answerOf(await post(decode, "/v1/chat/completions", { ...BODY, cache_salt: "x" }));
     expect([answer.status, answerOf(answer)]).toEqual([200, alone]);
     expect(await Promise.all(encode.map(itemsOf))).toEqual([
       { encoded: 1, cached: 0, fetched: 0, failed: 0 },
