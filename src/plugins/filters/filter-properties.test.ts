@@ -9,12 +9,11 @@ import { FILTER_ENTRIES } from "../test-support/filter-entries.ts";
 import { exampleParams } from "../test-support/example-params.ts";
 import { make } from "../test-support/fixture.ts";
 import type { WildScene } from "../test-support/wild-scene.ts";
-import { buildScene, crowd, wildScenes } from "../test-support/wild-scene.ts";
+import { buildScene, crowd, drawn, wildScenes } from "../test-support/wild-scene.ts";
 
 /** Those that are built. */
 const FILTERS = PLUGINS.filter(({ points }) => points.includes("filter"));
 const UNTOUCHED = -7;
-const SAMPLE = { numRuns: 2000, seed: 5 };
 
 /** Places that a filter keeps; it may write no place beyond the candidates. */
 function filtered(plugin: PluginInstance, request: RequestState): number[] {
@@ -78,8 +77,7 @@ describe.each(TESTED)("%s", (_type, definition, entry) => {
   it("keeps all of one list, not of another, and none of a third unless it always keeps some", () => {
     // One that always kept all, or none, would have the other properties as well.
     const missing = new Set(["all", "some", ...(keepsSome ? [] : ["none"])]);
-    const lists = fc.sample(fc.tuple(entry.params, wildScenes), SAMPLE);
-    for (const [params, scene] of lists) {
+    for (const [params, scene] of drawn(fc.tuple(entry.params, wildScenes))) {
       const kept = places({ definition, entry, params, scene }).length;
       missing.delete(kept === 0 ? "none" : kept < scene.pods.length ? "some" : "all");
       if (missing.size === 0) break;

@@ -226,3 +226,16 @@ function putData(
   const predictions = order.map((index) => pods[index].prediction);
   request.put(latencyPredictionKey("predicted-latency-producer"), predictionOf(predictions));
 }
+
+const BATCHES_MAX = 40;
+
+/** Values of an arbitrary, the same each time, as long as they are asked for: at most 2000. */
+export function* drawn<T>(values: fc.Arbitrary<T>): Generator<T> {
+  for (let seed = 0; seed < BATCHES_MAX; seed++) yield* fc.sample(values, { numRuns: 50, seed });
+}
+
+/** True when the test holds for one of the values of `drawn`. */
+export function someOf<T>(values: fc.Arbitrary<T>, test: (value: T) => boolean): boolean {
+  for (const value of drawn(values)) if (test(value)) return true;
+  return false;
+}
