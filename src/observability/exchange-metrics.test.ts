@@ -18,7 +18,9 @@ const decision = (model = "m", stream = false): Decision => ({
   record: () => undefined,
 });
 
-const NAMES = 'model_name="m",target_model_name="m",fairness_id="default-flow",priority="0"';
+const NAMES = 'fairness_id="default-flow",model_name="m",priority="0",target_model_name="m"';
+const streamed = (streaming: boolean): string =>
+  `fairness_id="default-flow",model_name="m",priority="0",streaming="${streaming}",target_model_name="m"`;
 
 function setUp() {
   const registry = new Registry();
@@ -56,12 +58,12 @@ describe("metrics of exchanges", () => {
     );
     expect(await page()).toMatchObject({
       [`llm_d_epp_request_total{${NAMES}}`]: "1",
-      'inference_objective_request_total{model_name="m",target_model_name="m",priority="0"}': "1",
+      'inference_objective_request_total{model_name="m",priority="0",target_model_name="m"}': "1",
       [`llm_d_epp_request_size_bytes_sum{${NAMES}}`]: "100",
       [`llm_d_epp_response_size_bytes_sum{${NAMES}}`]: "40",
       [`llm_d_epp_request_duration_seconds_sum{${NAMES}}`]: "3.75",
       'inference_objective_request_duration_seconds_sum{model_name="m",target_model_name="m"}': "3.75",
-      [`llm_d_epp_request_ttft_seconds_sum{${NAMES},streaming="false"}`]: "2.5",
+      [`llm_d_epp_request_ttft_seconds_sum{${streamed(false)}}`]: "2.5",
       [`llm_d_epp_request_ntpot_seconds_sum{${NAMES}}`]: "0.75",
       [`llm_d_epp_request_cached_tokens_count{${NAMES}}`]: "1",
       [`llm_d_epp_request_running{${NAMES}}`]: "0",
@@ -86,7 +88,7 @@ describe("metrics of exchanges", () => {
       [`llm_d_epp_request_streaming_itl_seconds_count{${NAMES}}`]: "2",
       [`llm_d_epp_request_streaming_itl_seconds_sum{${NAMES}}`]: "4",
       [`llm_d_epp_request_streaming_tpot_seconds_sum{${NAMES}}`]: "1.25",
-      [`llm_d_epp_request_ttft_seconds_sum{${NAMES},streaming="true"}`]: "2",
+      [`llm_d_epp_request_ttft_seconds_sum{${streamed(true)}}`]: "2",
     });
     expect(Object.keys(await page()).filter((name) => name.includes("cached"))).toEqual([]);
   });
@@ -110,10 +112,10 @@ describe("metrics of exchanges", () => {
     play([0, (m) => m.routed(decision(), 1)], [0, (m) => m.modelServerError()], [0, (m) => m.responseBody(5)]);
     const told = await page();
     expect(told).toMatchObject({
-      'llm_d_epp_request_error_total{model_name="",target_model_name="other",fairness_id="f",priority="0",error_code="BadRequest"}':
+      'llm_d_epp_request_error_total{error_code="BadRequest",fairness_id="f",model_name="",priority="0",target_model_name="other"}':
         "1",
-      'inference_objective_request_error_total{model_name="",target_model_name="other",error_code="BadRequest"}': "1",
-      [`llm_d_epp_request_error_total{${NAMES},error_code="ModelServerError"}`]: "1",
+      'inference_objective_request_error_total{error_code="BadRequest",model_name="",target_model_name="other"}': "1",
+      [`llm_d_epp_request_error_total{error_code="ModelServerError",${NAMES}}`]: "1",
     });
     expect(Object.keys(told).filter((name) => /response_size|ttft|request_duration/.test(name))).toEqual([]);
   });

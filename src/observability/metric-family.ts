@@ -101,13 +101,13 @@ export class MetricFamily {
   }
 }
 
-/** Puts a family on a page whose samples are made when the page is read. */
+/** Puts a family on a page whose samples are made when the page is read. Labels are told in order of their names, as stock. */
 export function registerSamples(
   registry: Registry,
   { name, help, type }: Pick<FamilySpec, "name" | "help" | "type">,
   samples: () => readonly Sample[],
 ): void {
-  const get = () => Promise.resolve({ name, help, type, values: samples(), aggregator: "sum" });
+  const get = () => Promise.resolve({ name, help, type, values: samples().map(inOrder), aggregator: "sum" });
   // prom-client asks no more of a metric than this.
   registry.registerMetric({ name, help, type, get } as unknown as Metric);
 }
@@ -138,5 +138,10 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly metricName?: string;
 }
+
+const inOrder = (sample: Sample): Sample => ({
+  ...sample,
+  labels: Object.fromEntries(Object.entries(sample.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+});
 
 const keyOf = (values: readonly string[]): string => (values.length === 1 ? values[0] : JSON.stringify(values));

@@ -36,13 +36,13 @@ describe("what plugins count", () => {
   it("is told for each plugin, and in sum under the older name", async () => {
     const { lines } = pageOf([counting({ "decode-only": 2 }), {}, counting({ "decode-only": 3, "prefill-decode": 1 })]);
     expect(await lines(CURRENT)).toEqual([
-      `${CURRENT}{plugin_name="plugin-0",plugin_type="test",model_name="m",decision_type="decode-only"} 2`,
-      `${CURRENT}{plugin_name="plugin-2",plugin_type="test",model_name="m",decision_type="decode-only"} 3`,
-      `${CURRENT}{plugin_name="plugin-2",plugin_type="test",model_name="m",decision_type="prefill-decode"} 1`,
+      `${CURRENT}{decision_type="decode-only",model_name="m",plugin_name="plugin-0",plugin_type="test"} 2`,
+      `${CURRENT}{decision_type="decode-only",model_name="m",plugin_name="plugin-2",plugin_type="test"} 3`,
+      `${CURRENT}{decision_type="prefill-decode",model_name="m",plugin_name="plugin-2",plugin_type="test"} 1`,
     ]);
     expect(await lines(OLDER)).toEqual([
-      `${OLDER}{model_name="m",decision_type="decode-only"} 5`,
-      `${OLDER}{model_name="m",decision_type="prefill-decode"} 1`,
+      `${OLDER}{decision_type="decode-only",model_name="m"} 5`,
+      `${OLDER}{decision_type="prefill-decode",model_name="m"} 1`,
     ]);
     expect(await lines("llm_d_epp_pd_decision_total")).toEqual([]);
   });
@@ -52,7 +52,7 @@ describe("what plugins count", () => {
     const { lines, use } = pageOf([counting(counts)]);
     for (counts["decode-only"] = 1; counts["decode-only"] < 4; counts["decode-only"]++) {
       expect(await lines(OLDER)).toEqual([
-        `${OLDER}{model_name="m",decision_type="decode-only"} ${counts["decode-only"]}`,
+        `${OLDER}{decision_type="decode-only",model_name="m"} ${counts["decode-only"]}`,
       ]);
     }
     use([]);

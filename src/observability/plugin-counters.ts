@@ -1,41 +1,34 @@
 import type { Registry } from "prom-client";
-import { Counter } from "prom-client";
 import type { Plan } from "../core/plan.ts";
 import type { CounterRow, PluginInstance } from "../core/plugin.ts";
 import { PLUGIN_COUNTERS } from "../plugins/counters.ts";
+import { registerSamples, type Sample } from "./metric-family.ts";
 
 /** Puts what plugins count on the page, under its name and its older one. A new config's plugins begin anew. */
 export function registerPluginCounters(registry: Registry, plan: () => Plan): void {
-  for (const { name, olderName, help, labelNames } of PLUGIN_COUNTERS) {
-    const collect = (counter: Counter, ofPlugin: boolean): void => {
-      counter.reset();
-      for (const { name: plugin_name, type: plugin_type, plugin } of plan().plugins) {
-        for (const { counter: family, labels, value } of rowsOf(plugin)) {
-          if (family === name) counter.inc({ ...(ofPlugin && { plugin_name, plugin_type }), ...labels }, value);
-        }
-      }
-    };
-    const ownLabels = ["plugin_name", "plugin_type", ...labelNames];
-    register(registry, name, `[ALPHA] ${help}`, ownLabels, (counter) => collect(counter, true));
-    const olderHelp = `[ALPHA] [Deprecated: Use ${name}] ${help}`;
-    register(registry, olderName, olderHelp, labelNames, (counter) => collect(counter, false));
+  for (const { name, olderName, help } of PLUGIN_COUNTERS) {
+    const rows = () =>
+      plan().plugins.flatMap(({ name: plugin_name, type: plugin_type, plugin }) =>
+        rowsOf(plugin).flatMap(({ counter, labels, value }) =>
+          counter === name ? [{ own: { plugin_name, plugin_type }, labels, value }] : [],
+        ),
+      );
+    registerSamples(registry, { name, help: `[ALPHA] ${help}`, type: "counter" }, () =>
+      rows().map(({ own, labels, value }) => ({ labels: { ...own, ...labels }, value })),
+    );
+    const older = { name: olderName, help: `[ALPHA] [Deprecated: Use ${name}] ${help}`, type: "counter" } as const;
+    registerSamples(registry, older, () => summed(rows()));
   }
 }
 
-function register(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  collect: (counter: Counter) => void,
-): void {
-  const collected: Counter = new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect: () => collect(collected),
-  });
+/** Counts of all plugins together, by labels. */
+function summed(rows: readonly Sample[]): readonly Sample[] {
+  const sums = new Map<string, Sample>();
+  for (const { labels, value } of rows) {
+    const key = JSON.stringify(labels);
+    sums.set(key, { labels, value: value + (sums.get(key)?.value ?? 0) });
+  }
+  return [...sums.values()];
 }
 
 /** Nothing of a plugin that throws: the page is worth more than its counts. */
