@@ -16,7 +16,7 @@ chmod -R u+w .cache/equiv
 families=("$@")
 [ ${#families[@]} -gt 0 ] || families=(default protocol subset prefix inflight lora session scorers filters disagg kserve saturation engines)
 main=$PWD/dist/cli/main.js
-epp="node $main epp --config-file {config} --grpc-port {grpcPort} --grpc-health-port {healthPort} --metrics-port {metricsPort} --secure-serving=false --pool-name pool --pool-namespace default --emit-endpoint-scores --tracing=false --allow-experimental-plugins --enable-pprof=false -v 1 --rewrite=stock"
+epp="node $main epp --config-file {config} --grpc-port {grpcPort} --grpc-health-port {healthPort} --metrics-port {metricsPort} --secure-serving=false --pool-name pool --pool-namespace default --emit-endpoint-scores --tracing=false --allow-experimental-plugins --enable-pprof=false -v 1 --rewrite=stock --remove-client-headers=false"
 status=0
 for family in "${families[@]}"; do
   cases=out/equiv-$family.jsonl

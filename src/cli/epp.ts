@@ -152,6 +152,7 @@ async function startServer(
     healthPort: flags.grpcHealthPort,
     ...(tls && { tls }),
     rewrite: flags.rewrite,
+    removesClientHeaders: flags.removeClientHeaders,
     emitEndpointScores: flags.emitEndpointScores,
     limits: serverLimits(flags),
     openMeter: () => metered.exchanges.open(),

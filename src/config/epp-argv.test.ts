@@ -99,6 +99,7 @@ const SAME: Effective = {
   tracing: true,
   strictConfig: false,
   rewrite: "splice",
+  removeClientHeaders: true,
   transport: "grpc-js",
   bodyBytesMax: 33_554_432,
   bodyBytesInFlightMax: 536_870_912,

@@ -118,6 +118,11 @@ export const EPP_FLAG_GROUPS = {
       "splice",
       "How a model name is rewritten: in place, or as the stock EPP writes JSON.",
     ),
+    removeClientHeaders: bool(
+      "remove-client-headers",
+      true,
+      "Has the proxy drop routing headers of clients, such as x-prefiller-host-port, where no pod was picked for them.",
+    ),
     transport: choice("transport", ["grpc-js"], "grpc-js", "Implementation of the gRPC server."),
     bodyBytesMax: bytes("body-bytes-max", "32MiB", "Largest request body: 413 above."),
     bodyBytesInFlightMax: bytes("body-bytes-in-flight-max", "512MiB", "Most bytes of bodies held at once: 503 above."),

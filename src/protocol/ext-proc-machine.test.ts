@@ -108,6 +108,7 @@ describe("the request", () => {
         "x-prefiller-host-port: p:1",
         "x-twice: new",
       ],
+      removeHeaders: ["x-gone"],
     });
   });
 

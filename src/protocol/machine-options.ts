@@ -42,6 +42,8 @@ export interface MachineOptions {
   readonly newRequestId: () => string;
   /** How a new model name gets into a body. */
   readonly rewrite: RewriteMode;
+  /** True when the proxy is told to drop headers of the client that plugins took away (--remove-client-headers). */
+  readonly removesClientHeaders: boolean;
   /** True when scores go into the answer's metadata (--emit-endpoint-scores). */
   readonly emitEndpointScores: boolean;
   readonly limits: ProtocolLimits;

@@ -3,6 +3,7 @@ import type { RewriteMode } from "../core/parser.ts";
 import { joined } from "./byte-collector.ts";
 import { chunksOf } from "./chunking.ts";
 import { type HeaderValues, routeHeaders } from "./header-rules.ts";
+import type { MachineOptions } from "./machine-options.ts";
 import { answer, type OutgoingMessage } from "./messages.ts";
 import { destinationMetadata } from "./metadata.ts";
 import type { ReadRequest } from "./request-reader.ts";
@@ -30,7 +31,7 @@ export interface RoutedRequest {
 export function routeAnswer(
   request: RoutedRequest,
   form: AnswerForm,
-  options: { readonly rewrite: RewriteMode; readonly emitEndpointScores: boolean },
+  options: Pick<MachineOptions, "rewrite" | "emitEndpointScores" | "removesClientHeaders">,
 ): readonly OutgoingMessage[] {
   const { decision, picked } = request;
   const rewritten = form.kind === "headersOnly" ? undefined : rewrittenBody(request, options.rewrite);
@@ -44,6 +45,7 @@ export function routeAnswer(
       passThrough: form.kind === "streamed" ? request.headers : undefined,
       edits: form.kind === "headersOnly" ? new Map() : decision.headers,
     }),
+    removeHeaders: options.removesClientHeaders ? takenAway(decision, request.headers) : [],
     clearRouteCache: true,
     dynamicMetadata: destinationMetadata(destination, options.emitEndpointScores ? decision.scores() : undefined),
   };
@@ -55,6 +57,10 @@ export function routeAnswer(
   if (form.kind === "headersOnly") return [head];
   return [head, ...bodyAnswers("requestBody", parts, form.bodyEndsStream)];
 }
+
+/** Headers of the client that plugins took away: left out of what is set again, the proxy would still pass its own copy on. */
+const takenAway = ({ headers }: Decision, sent: HeaderValues): readonly string[] =>
+  [...headers].flatMap(([name, value]) => (value === undefined && sent.has(name) ? [name] : []));
 
 /** A body as streamed answers; the last one ends the stream unless trailers follow, which then need no empty chunk. */
 export function bodyAnswers(

@@ -49,6 +49,8 @@ export interface ExtProcServerOptions {
   /** Undefined for h2c. */
   readonly tls?: TlsSource;
   readonly rewrite?: RewriteMode;
+  /** Default true. */
+  readonly removesClientHeaders?: boolean;
   readonly emitEndpointScores?: boolean;
   readonly limits?: Partial<ExtProcLimits>;
   /** True when requests can be served; default: always. A server that drains is not, whatever this says. */
@@ -158,6 +160,7 @@ const machineOptions = (
   blockIds,
   newRequestId: randomUUID,
   rewrite: options.rewrite ?? "splice",
+  removesClientHeaders: options.removesClientHeaders ?? true,
   emitEndpointScores: options.emitEndpointScores ?? false,
   limits,
   account,

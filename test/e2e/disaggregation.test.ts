@@ -148,9 +148,10 @@ describeWithEnvoy("prefill and decode on pods of their own, through a real Envoy
     const pd = await Disaggregated.start(KSERVE_35, {}, { watchFile: true });
     await writeEndpointsFile(pd.stack.endpointsFile, pd.podsOf("decode"));
     await expect.poll(() => pd.stack.metric('llm_d_epp_ready_endpoints{name="pool"}'), { timeout: 10_000 }).toBe(2);
-    expect((await pd.send({ prompt: WORDS })).status).toBe(200);
+    // A prefill pod of the client's own choice is none.
+    expect((await pd.send({ prompt: WORDS }, { "x-prefiller-host-port": "127.0.0.1:1" })).status).toBe(200);
     expect([await pd.decisions("prefill-decode"), await pd.decisions("decode-only")]).toEqual([0, 1]);
-    expect(await pd.sidecars()).toMatchObject({ decodeOnly: 1, disaggregated: 0 });
+    expect(await pd.sidecars()).toMatchObject({ decodeOnly: 1, disaggregated: 0, degraded: 0 });
     await writeEndpointsFile(pd.stack.endpointsFile, pd.podsOf("prefill"));
     await expect.poll(async () => (await pd.send({ prompt: WORDS })).status, { timeout: 10_000 }).toBe(429);
     writeFileSync(pd.stack.endpointsFile, "endpoints: []\n");

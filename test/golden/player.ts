@@ -81,6 +81,7 @@ class Play {
       blockIds,
       newRequestId: randomUUID,
       rewrite,
+      removesClientHeaders: false,
       emitEndpointScores: true,
       limits: LIMITS,
       account: new BodyAccount(1 << 30),

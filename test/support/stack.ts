@@ -87,8 +87,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   onTestFinished(() => envoy.stop());
   const metric = async (series: string) => {
     const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-    const line = page.split("\n").find((candidate) => candidate.startsWith(`${series} `));
-    return line === undefined ? 0 : Number(line.slice(series.length + 1));
+    const wanted = withSortedLabels(series);
+    const line = page.split("\n").find((candidate) => withSortedLabels(candidate.replace(/ \S+$/, "")) === wanted);
+    return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
   };
   // The page is there once a pod was scraped.
   await expect.poll(() => metric('llm_d_epp_ready_endpoints{name="pool"}'), { timeout: 5000 }).toBe(fleet.pods.length);
@@ -117,3 +118,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     },
   };
 }
+
+/** A series with its labels in order of their names, as they may be told in any. */
+const withSortedLabels = (series: string): string =>
+  series.replace(
+    /\{(.*)\}$/,
+    (_, labels: string) => `{${[...labels.matchAll(/\w+="[^"]*"/g)].map(String).toSorted().join(",")}}`,
+  );

@@ -40,8 +40,8 @@ schedulingProfiles:
 
 /**
  * Tells the decode pod where prefill and encode run: x-prefiller-host-port is the first pick of the prefill profile,
- * x-encoder-hosts-ports are all picks of the encode profile. Where there is none, the client's own header is not set anew,
- * though Envoy keeps its copy, as with stock.
+ * x-encoder-hosts-ports are all picks of the encode profile. Where there is none, the client's own header is taken
+ * away (--remove-client-headers).
  *
  * disagg-profile-handler does the same by itself. Beside it, or beside another of these, they act in the order of
  * `plugins`; one whose profile has no pick leaves what another one set (stock deletes it, or not, in an order that it

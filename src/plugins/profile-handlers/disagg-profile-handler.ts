@@ -41,8 +41,7 @@ const decider = (path: readonly string[], name: string): readonly PluginReferenc
  *
  * A stage that finds no pod is left out: the decode pod does its work. When decode finds none the request is refused, as
  * it is without a decode profile. Headers: x-prefiller-host-port is the first prefill pod, x-encoder-hosts-ports are
- * all encode pods; where there is none, the client's own header is not set anew, though Envoy keeps its copy, as with
- * stock. Each request that got a decode pod counts in llm_d_epp_disagg_decision_total.
+ * all encode pods; where there is none, the client's own header is taken away (--remove-client-headers). Each request that got a decode pod counts in llm_d_epp_disagg_decision_total.
  * Source: scheduling/profilehandler/disagg.
  */
 export const disaggProfileHandler = definePlugin(["profileHandler", "requestControl"], {

@@ -127,6 +127,7 @@ export function scripted(
       blockIds,
       newRequestId: () => REQUEST_ID,
       rewrite: "splice",
+      removesClientHeaders: true,
       emitEndpointScores: false,
       limits: { bodyBytesMax: 10_000_000, headersMax: 100, headerBytesMax: 10_000 },
       account,
