@@ -33,8 +33,8 @@ type OldKey = keyof typeof OLD_KEYS;
 const oldKey = (key: OldKey) => z.string().optional().describe(`Older form of ${OLD_KEYS[key]}.`);
 
 /**
- * Parameters of disagg-profile-handler: nested, or in the older flat form, never both. What is parsed is nested;
- * `old` lists the flat keys that were given.
+ * Parameters of disagg-profile-handler: nested, or in the older flat form, never both. What is parsed is nested; a config
+ * with flat keys is told of by `config/old-forms/disagg-flat-keys.ts`.
  */
 export const disaggParams = z
   .strictObject({
@@ -88,7 +88,7 @@ export const disaggParams = z
       prefill: given.prefillProfile || "prefill",
       encode: given.encodeProfile || "encode",
     };
-    return { stageOrder: given.stageOrder, profiles, deciders, old };
+    return { stageOrder: given.stageOrder, profiles, deciders };
   });
 
 export type DisaggParams = z.infer<typeof disaggParams>;

@@ -47,7 +47,6 @@ const decider = (path: readonly string[], name: string): readonly PluginReferenc
 export const disaggProfileHandler = definePlugin(["profileHandler", "requestControl"], {
   type: DISAGG_PROFILE_HANDLER,
   params: disaggParams,
-  warnings: ({ old }) => (old.length === 0 ? [] : [`older forms: ${old.join(", ")}; today profiles and deciders`]),
   data: () => ({ requires: [prefixMatchKey(DEFAULT_PREFIX_PRODUCER), tokenizedPromptKey(TOKEN_PRODUCER)] }),
   references: ({ deciders }) => [
     ...decider(["deciders", "prefill"], deciders.prefill),
