@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createResponseEncoder, decodeRequest } from "./codec.ts";
 import type { IncomingMessage, MetadataValue, OutgoingMessage } from "./messages.ts";
 import { answer } from "./messages.ts";
-import { DecodeError } from "./proto-reader.ts";
+import { DecodeError } from "../core/proto-reader.ts";
 import { ProtoWriter } from "./proto-writer.ts";
 import { writeStruct } from "./struct-codec.ts";
 import { type Loose, objectOf, oracle, structOf } from "./test-support/oracle.ts";

@@ -8,7 +8,7 @@ import type {
   ProtocolConfig,
   StreamMetadata,
 } from "./messages.ts";
-import { ProtoReader, WIRE } from "./proto-reader.ts";
+import { ProtoReader, WIRE } from "../core/proto-reader.ts";
 import { ProtoWriter } from "./proto-writer.ts";
 import { metadataView, writeStruct } from "./struct-codec.ts";
 

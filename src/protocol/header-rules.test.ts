@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { foldRequestHeaders, isEventStream, pathOf, relayedResponseHeaders, routeHeaders } from "./header-rules.ts";
-import { bytesOf, textOf } from "./text.ts";
+import { bytesOf, textOf } from "../core/text.ts";
 
 const fields = (pairs: readonly (readonly [string, string])[]) =>
   pairs.map(([key, value]) => ({ key, value: bytesOf(value) }));

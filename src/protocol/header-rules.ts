@@ -1,5 +1,5 @@
 import type { HeaderField } from "./messages.ts";
-import { bytesOf, textOf } from "./text.ts";
+import { bytesOf, textOf } from "../core/text.ts";
 
 /** Headers of the picker itself: taken from a message, never set again by an answer (`spec/epp-core.md` 2.3). */
 const SYSTEM_HEADERS: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 import { REJECTION_STATUS, type Rejection, rejectionText } from "../core/rejection.ts";
 import { BODY_MODE, type ImmediateAnswer } from "./messages.ts";
-import { bytesOf } from "./text.ts";
+import { bytesOf } from "../core/text.ts";
 
 const DROPPED_REASON_HEADER = "x-llm-d-request-dropped-reason";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { putModelNameBack } from "./model-name.ts";
-import { bytesOf, textOf } from "./text.ts";
+import { bytesOf, textOf } from "../core/text.ts";
 
 describe("putModelNameBack", () => {
   it.each([

@@ -1,4 +1,4 @@
-import { bytesOf } from "./text.ts";
+import { bytesOf } from "../core/text.ts";
 
 /**
  * Puts the model's name of the request back into an answer that names the rewritten one: each `"model":"<served>"`, or

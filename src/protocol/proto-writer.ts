@@ -1,5 +1,5 @@
-import { bytesOf } from "./text.ts";
-import { WIRE } from "./proto-reader.ts";
+import { bytesOf } from "../core/text.ts";
+import { WIRE } from "../core/proto-reader.ts";
 
 const FIRST_BYTES = 4096;
 

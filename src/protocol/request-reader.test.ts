@@ -4,7 +4,7 @@ import { DEFAULT_MEDIA, REQUEST_MEDIA_MAX } from "../core/media.ts";
 import type { ParsedRequest, Parser, PromptTokens } from "../core/parser.ts";
 import type { ReadRequest } from "./request-reader.ts";
 import { readRequest } from "./request-reader.ts";
-import { bytesOf } from "./text.ts";
+import { bytesOf } from "../core/text.ts";
 
 const parsed: ParsedRequest = {
   ok: true,

@@ -1,5 +1,5 @@
 import type { MetadataValue, StreamMetadata } from "./messages.ts";
-import { DecodeError, type ProtoReader, WIRE } from "./proto-reader.ts";
+import { DecodeError, type ProtoReader, WIRE } from "../core/proto-reader.ts";
 import type { ProtoWriter } from "./proto-writer.ts";
 
 /** Deepest nesting of lists and objects that is read. */

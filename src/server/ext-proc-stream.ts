@@ -4,7 +4,7 @@ import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
 import { ExtProcMachine } from "../protocol/ext-proc-machine.ts";
 import type { MachineHost, MachineOptions } from "../protocol/machine-options.ts";
 import { bodyBytesOf } from "../protocol/messages.ts";
-import { DecodeError } from "../protocol/proto-reader.ts";
+import { DecodeError } from "../core/proto-reader.ts";
 import type { PickerPort } from "./picker-port.ts";
 import type { ServerStream, StreamEvents } from "./transport.ts";
 

@@ -17,7 +17,7 @@ import {
   readRequest,
   requestIdOf,
 } from "../protocol/request-reader.ts";
-import { bytesOf } from "../protocol/text.ts";
+import { bytesOf } from "../core/text.ts";
 import type { CoreDriver } from "./core-driver.ts";
 import { hasBody, readBody } from "./gateway-body.ts";
 import { podRequestHeaders } from "./gateway-headers.ts";

@@ -1,4 +1,4 @@
-import { type DecodeError, ProtoReader, WIRE } from "../protocol/proto-reader.ts";
+import { type DecodeError, ProtoReader, WIRE } from "../core/proto-reader.ts";
 import { ProtoWriter } from "../protocol/proto-writer.ts";
 import type { Methods, ServerStream, StreamEvents, StreamHandler } from "./transport.ts";
 

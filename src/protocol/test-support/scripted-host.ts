@@ -16,7 +16,7 @@ import type {
   ProtocolConfig,
   StreamMetadata,
 } from "../messages.ts";
-import { bytesOf, textOf } from "../text.ts";
+import { bytesOf, textOf } from "../../core/text.ts";
 
 /** A parser of small JSON bodies: what the machine needs of one, by JSON.parse. Counts usage as the bytes it saw. */
 export const plainParser: Parser = {
