@@ -24,6 +24,7 @@ import type { RunContext, RunResult } from "./request-run.ts";
 import { admitted, advance, resume } from "./request-run.ts";
 import type { ResponseMetadata } from "./request-state.ts";
 import { RequestState } from "./request-state.ts";
+import { servedTarget } from "./served-target.ts";
 
 export interface CoreOptions {
   readonly env: Env;
@@ -355,11 +356,9 @@ export class Core {
   /** The proxy sent it elsewhere (a fallback of the list): what was reserved goes along. */
   #move(request: RequestState, served: string): void {
     const [from, ...others] = request.targets;
-    const { endpoints } = this;
-    if (endpoints.holds(from.slot, from.generation) && endpoints.target[from.slot] === served) return;
-    const slot = endpoints.slots().find((candidate) => endpoints.target[candidate] === served);
-    if (slot === undefined) return;
-    const generation = endpoints.generation[slot];
+    const target = servedTarget(request, served, this.endpoints);
+    if (!target || (target.slot === from.slot && target.generation === from.generation)) return;
+    const { slot, generation } = target;
     const to = { profile: from.profile, slot, generation, row: request.table.rowOf(slot, generation) };
     callHooks(request.plan, "moved", this.#env, (plugin) => plugin.moved?.(request, from, to));
     request.targets = [to, ...others];

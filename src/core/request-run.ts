@@ -227,6 +227,7 @@ function pick(request: RequestState, context: RunContext): Picked | Rejected {
   }
   const picks = allPicks(request, results, primary);
   request.targets = picks.filter(({ profile }, i) => i === 0 || profile !== picks[i - 1].profile);
+  request.destinations = (primary.targets ?? []).map((destination, i) => ({ destination, ...picks[i] }));
   request.stage = "responding";
   request.reserved = true;
   const name = request.plan.profiles[primary.primary].name;

@@ -16,6 +16,14 @@ const NO_WORD: ServedWord = {};
 /** Numbers for the proxy, by namespace and name. */
 export type ResponseMetadata = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
+/** A pick under an address of its own. */
+export interface OwnDestination {
+  /** `ip:port` that the proxy was told. */
+  readonly destination: string;
+  readonly slot: number;
+  readonly generation: number;
+}
+
 /** A request between its arrival and its end, as plugins see it. */
 export class RequestState implements PluginRequest {
   facts: RequestFacts;
@@ -37,6 +45,8 @@ export class RequestState implements PluginRequest {
   table!: CandidateTable;
   /** What was picked: first pick of each profile that ran, the primary's first. */
   targets: readonly ReservedTarget[] = [];
+  /** The primary profile's picks where the profile handler wrote their addresses itself; empty where they are the endpoints'. */
+  destinations: readonly OwnDestination[] = [];
   /** True from the pick until everything is given back. */
   reserved = false;
   servedWord: ServedWord = NO_WORD;
