@@ -4,9 +4,14 @@ import { INFLIGHT_REQUESTS, INFLIGHT_TOKENS } from "../gauges.ts";
 
 /** Flows that are told apart on an endpoint; what further ones have there is told as `other`. */
 const FLOWS_MAX = 1000;
+/** The same over all endpoints: each flow there is two lines of the metrics page. */
+const POOL_FLOWS_MAX = 20_000;
+/** Clients name flows as they like: one of a longer name is told as `other`. */
+const FLOW_CHARS_MAX = 256;
 const OTHER = "other";
 
-interface Flow {
+/** What one flow has on one endpoint. */
+export interface Flow {
   readonly fairnessId: string;
   readonly priority: number;
   requests: number;
@@ -21,29 +26,40 @@ export class InflightFlows {
   readonly #endpoints: Endpoints;
   readonly #producer: string;
   readonly #bySlot = new Map<number, Map<string, Flow>>();
+  #size = 0;
 
   constructor(endpoints: Endpoints, producer: string) {
     this.#endpoints = endpoints;
     this.#producer = producer;
   }
 
-  /** Adds to what a flow has on an endpoint; never below 0. */
+  /**
+   * Adds to what a flow has on an endpoint. Gives where it was added: `release` takes that, since the same flow may be
+   * told otherwise by then.
+   */
   add(
     slot: number,
     { fairnessId, priority }: Pick<Flow, "fairnessId" | "priority">,
     requests: number,
     tokens: number,
-  ): void {
+  ): Flow {
     let flows = this.#bySlot.get(slot);
     if (!flows) this.#bySlot.set(slot, (flows = new Map()));
-    const key = `${priority}/${fairnessId}`;
-    const flow = flows.get(key) ?? this.#made(flows, key, fairnessId, priority);
-    flow.requests = Math.max(0, flow.requests + requests);
-    flow.tokens = Math.max(0, flow.tokens + tokens);
+    const flow = flows.get(`${priority}/${fairnessId}`) ?? this.#made(flows, fairnessId, priority);
+    flow.requests += requests;
+    flow.tokens += tokens;
+    return flow;
+  }
+
+  /** Gives back what a flow had; never below 0. */
+  release(flow: Flow, requests: number, tokens: number): void {
+    flow.requests = Math.max(0, flow.requests - requests);
+    flow.tokens = Math.max(0, flow.tokens - tokens);
   }
 
   /** Forgets an endpoint that is gone. */
   remove(slot: number): void {
+    this.#size -= this.#bySlot.get(slot)?.size ?? 0;
     this.#bySlot.delete(slot);
   }
 
@@ -66,12 +82,15 @@ export class InflightFlows {
     });
   }
 
-  #made(flows: Map<string, Flow>, key: string, fairnessId: string, priority: number): Flow {
-    const full = flows.size >= FLOWS_MAX;
-    const name = full ? OTHER : fairnessId;
-    const at = full ? `${priority}/${OTHER}` : key;
-    const flow = flows.get(at) ?? { fairnessId: name, priority, requests: 0, tokens: 0 };
-    flows.set(at, flow);
+  #made(flows: Map<string, Flow>, fairnessId: string, priority: number): Flow {
+    const isFull = flows.size >= FLOWS_MAX || this.#size >= POOL_FLOWS_MAX || fairnessId.length > FLOW_CHARS_MAX;
+    const name = isFull ? OTHER : fairnessId;
+    const key = `${priority}/${name}`;
+    const known = flows.get(key);
+    if (known) return known;
+    const flow = { fairnessId: name, priority, requests: 0, tokens: 0 };
+    flows.set(key, flow);
+    this.#size++;
     return flow;
   }
 }

@@ -63,6 +63,13 @@ describe("inflight-load-producer", () => {
     expect(idle()).toBe(true);
   });
 
+  it("keeps the load of others when an estimate goes beyond all numbers", () => {
+    const { plugin, load, request, pick } = scene({ addEstimatedOutputTokens: true, outputRatio: 1e308 });
+    pick(request(), 0);
+    plugin.requestEnded(pick(request(), 0), "natural", undefined);
+    expect(load()[0]).toEqual([1, 1_000_000_100]);
+  });
+
   for (const addEstimatedOutputTokens of [false, true]) {
     it(`frees profile prefill wholly at the first byte (output estimated: ${addEstimatedOutputTokens})`, () => {
       const { plugin, load, request, pick, idle } = scene({ addEstimatedOutputTokens, outputRatio: 0 });

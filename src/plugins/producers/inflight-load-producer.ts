@@ -10,10 +10,13 @@ import type { PluginContext, PluginInstance, PluginRequest, ReservedTarget } fro
 import { defineProducer } from "../define.ts";
 import { int, producerName } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER, InflightColumns } from "./inflight-columns.ts";
+import type { Flow } from "./inflight-flows.ts";
 import { InflightFlows } from "./inflight-flows.ts";
 import { TOKEN_PRODUCER } from "./token-producer.ts";
 
 const PREFILL_PROFILE = "prefill";
+/** Most output tokens of an estimate; no answer has so many, and sums of loads stay whole numbers. */
+const OUTPUT_TOKENS_MAX = 1_000_000_000;
 
 const params = z.strictObject({
   addEstimatedOutputTokens: z.boolean().default(false).describe("Counts the tokens that the answer may have, too."),
@@ -35,6 +38,7 @@ interface Reservation {
   /** 1 until given back. */
   requests: number;
   tokens: number;
+  flow: Flow;
 }
 
 /**
@@ -93,8 +97,7 @@ class InflightLoadProducer implements PluginInstance {
     const reserved = targets.map(({ profile, slot, generation, row }): Reservation => {
       const tokens = this.#tokensOf(request, row);
       this.#load.add(slot, 1, tokens);
-      this.#flows.add(slot, request, 1, tokens);
-      return { profile, slot, generation, requests: 1, tokens };
+      return { profile, slot, generation, requests: 1, tokens, flow: this.#flows.add(slot, request, 1, tokens) };
     });
     request.put(this.#reservedKey, reserved);
   }
@@ -103,22 +106,23 @@ class InflightLoadProducer implements PluginInstance {
     for (const reservation of request.get(this.#reservedKey) ?? []) {
       const { profile, slot, generation, requests, tokens } = reservation;
       if (profile !== from.profile || slot !== from.slot || generation !== from.generation) continue;
-      this.#add(request, reservation, -requests, -tokens);
+      this.#giveBack(reservation, requests, tokens);
       reservation.slot = to.slot;
       reservation.generation = to.generation;
-      this.#add(request, reservation, requests, tokens);
+      this.#load.add(to.slot, requests, tokens);
+      reservation.flow = this.#flows.add(to.slot, request, requests, tokens);
     }
   }
 
   responseFirstByte(request: PluginRequest): void {
     for (const reservation of request.get(this.#reservedKey) ?? []) {
-      if (reservation.profile === PREFILL_PROFILE) this.#release(request, reservation, true);
-      else if (!this.#params.addEstimatedOutputTokens) this.#release(request, reservation, false);
+      if (reservation.profile === PREFILL_PROFILE) this.#release(reservation, true);
+      else if (!this.#params.addEstimatedOutputTokens) this.#release(reservation, false);
     }
   }
 
   requestEnded(request: PluginRequest): void {
-    for (const reservation of request.get(this.#reservedKey) ?? []) this.#release(request, reservation, true);
+    for (const reservation of request.get(this.#reservedKey) ?? []) this.#release(reservation, true);
   }
 
   endpointRemoved(slot: number): void {
@@ -133,17 +137,17 @@ class InflightLoadProducer implements PluginInstance {
     return this.#load.gauges();
   }
 
-  #release(request: PluginRequest, reservation: Reservation, wholly: boolean): void {
-    this.#add(request, reservation, wholly ? -reservation.requests : 0, -reservation.tokens);
+  #release(reservation: Reservation, wholly: boolean): void {
+    this.#giveBack(reservation, wholly ? reservation.requests : 0, reservation.tokens);
     reservation.tokens = 0;
     if (wholly) reservation.requests = 0;
   }
 
   /** An endpoint that took the slot of the one meant is not touched. */
-  #add(request: PluginRequest, { slot, generation }: Reservation, requests: number, tokens: number): void {
+  #giveBack({ slot, generation, flow }: Reservation, requests: number, tokens: number): void {
     if (!this.#context.endpoints.holds(slot, generation)) return;
-    this.#load.add(slot, requests, tokens);
-    this.#flows.add(slot, request, requests, tokens);
+    this.#load.add(slot, -requests, -tokens);
+    this.#flows.release(flow, requests, tokens);
   }
 
   #tokensOf(request: PluginRequest, row: number): number {
@@ -165,6 +169,7 @@ class InflightLoadProducer implements PluginInstance {
     const { maxOutputTokens } = request.facts;
     return Math.min(
       Math.round(inputTokens * outputRatio),
+      OUTPUT_TOKENS_MAX,
       maxOutputTokens >= 0 ? maxOutputTokens : Number.POSITIVE_INFINITY,
       maxEstimatedOutputTokens ?? Number.POSITIVE_INFINITY,
     );
