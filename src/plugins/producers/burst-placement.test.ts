@@ -214,4 +214,12 @@ describe("the placement of any burst", () => {
     const placed = place(prompts, pods, { maxPerReplica: 1, minColocateBlocks: 2, balancesTokens: true });
     expect(placed.every((pod) => pod >= 0)).toBe(true);
   });
+
+  it("shares out as many requests of one beginning as a window takes, in steps that grow no faster than they do", () => {
+    const requests = Array.from({ length: 100_000 }, (_, i) => ({ hashes: Uint32Array.of(1, 0, i, 1), counts: [2] }));
+    const placed = placeBurst(requests, replicas(0, 0, 0, 0), { ...OPTIONS, minColocateBlocks: 1 });
+    const counts = [0, 0, 0, 0];
+    for (const replica of placed) counts[replica]++;
+    expect(counts).toEqual([25_000, 25_000, 25_000, 25_000]);
+  });
 });

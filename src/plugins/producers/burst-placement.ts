@@ -81,7 +81,9 @@ function sharedOf(units: readonly Unit[], minBlocks: number): ReadonlySet<Unit> 
   for (const unit of units) {
     if (minBlocks === 0 || unit.blocks < minBlocks) continue;
     const key = prefixKey(unit.prefix, minBlocks);
-    byPrefix.set(key, [...(byPrefix.get(key) ?? []), unit]);
+    const sharing = byPrefix.get(key);
+    if (sharing) sharing.push(unit);
+    else byPrefix.set(key, [unit]);
   }
   const shared = [...byPrefix.values()].filter((some) => some.length > 1 || some[0].members.length > 1);
   return new Set(shared.flat());
