@@ -44,6 +44,8 @@ describe("parseLabelSelector", () => {
     ["a b", 'found "b", expected =, ==, !=, in, notin, > or <'],
     ["a in b", 'found "b", expected ('],
     ["a in (b", "found the end, expected )"],
+    ["a in ()", 'found ")", expected a value'],
+    ["a notin ()", 'found ")", expected a value'],
     ["a=b c", 'found "c", expected a comma or the end'],
     ["a>x", 'found "x", expected a whole number'],
     ["-a=b", 'found "-a", expected the key of a label'],

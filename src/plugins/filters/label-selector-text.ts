@@ -118,6 +118,7 @@ class SelectorReader {
 
   #values(): readonly string[] {
     if (!this.#takes("(")) throw this.#unexpected("(");
+    if (this.#tokens[this.#at] === ")") throw this.#unexpected("a value");
     const values: string[] = [];
     do values.push(this.#value());
     while (this.#takes(","));
