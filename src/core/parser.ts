@@ -74,6 +74,11 @@ export interface Parser {
   parse(input: ParserInput): ParsedRequest | ParseFailure;
   /** The body with another model name, as parts to be sent in order. Only called when `rewritable`. */
   rewriteModel?(body: Uint8Array, model: string, mode: RewriteMode): readonly Uint8Array[];
-  /** A reader for one answer. `eventStream`: its content type is text/event-stream. */
-  createResponseReader?(eventStream: boolean): ResponseReader;
+  /**
+   * A reader for one answer.
+   *
+   * @param eventStream its content type is text/event-stream
+   * @param joins false to read each piece by itself, as the stock EPP does: an event cut in two tells nothing; default true
+   */
+  createResponseReader?(eventStream: boolean, joins?: boolean): ResponseReader;
 }

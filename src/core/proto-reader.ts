@@ -45,6 +45,11 @@ export class ProtoReader {
     return true;
   }
 
+  /** True when all of the span is read. */
+  get atEnd(): boolean {
+    return this.#at >= this.#end;
+  }
+
   /** The low 32 bits of a varint, unsigned. */
   varint(): number {
     const bytes = this.#bytes;

@@ -36,6 +36,9 @@ import { utilizationDetector } from "./flow-control/utilization-detector.ts";
 import { anthropicParser } from "./parsers/anthropic-parser.ts";
 import { openaiParser } from "./parsers/openai-parser.ts";
 import { passthroughParser } from "./parsers/passthrough-parser.ts";
+import { sglanghttpParser } from "./parsers/sglanghttp-parser.ts";
+import { vertexaiParser } from "./parsers/vertexai-parser.ts";
+import { vllmgrpcParser } from "./parsers/vllmgrpc-parser.ts";
 import { vllmhttpParser } from "./parsers/vllmhttp-parser.ts";
 import { maxScorePicker } from "./pickers/max-score-picker.ts";
 import { randomPicker } from "./pickers/random-picker.ts";
@@ -160,6 +163,9 @@ export const PLUGINS: readonly PluginDefinition[] = [
   defineParser(openaiParser),
   defineParser(anthropicParser),
   defineParser(vllmhttpParser),
+  defineParser(sglanghttpParser),
+  defineParser(vllmgrpcParser),
+  defineParser(vertexaiParser),
   defineParser(passthroughParser),
 ];
 

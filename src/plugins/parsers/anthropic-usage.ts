@@ -4,6 +4,8 @@ import {
   JsonUsageReader,
   member,
   tokenCount,
+  USAGE_MARK,
+  type EventUsageSource,
   type UsageReader,
   type UsageSource,
 } from "./usage-reader.ts";
@@ -16,8 +18,9 @@ const JSON_SOURCE: UsageSource = {
 };
 
 /** `message_start` tells the prompt's tokens, `message_delta` the output's so far. */
-const EVENT_SOURCE: UsageSource = {
+const EVENT_SOURCE: EventUsageSource = {
   paths: ["type", "message.usage", "usage"],
+  mark: USAGE_MARK,
   read(value) {
     if (value(0) === "message_start" && isObject(value(1))) return counts(value(1), "input_tokens", undefined);
     if (value(0) === "message_delta" && isObject(value(2))) return counts(value(2), undefined, "output_tokens");

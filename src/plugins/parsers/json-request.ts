@@ -11,7 +11,7 @@ import { PromptWriter } from "./prompt-writer.ts";
 
 /** Places of the members that every API has, in its key set. */
 const MODEL = 0;
-const STREAM = 1;
+export const STREAM = 1;
 export const CACHE_SALT = 2;
 /** Names for these places: key sets start with them. */
 export const COMMON_KEYS = ["model", "stream", "cache_salt"] as const;
@@ -49,8 +49,8 @@ export function parseJsonRequest(
 }
 
 /** Indexes a body on this thread's tape; "" or Go's error, as `scanObject`. */
-export function scanJsonBody(body: Uint8Array): string {
-  return scanObject(tape, body);
+export function scanJsonBody(body: Uint8Array, numbers: "finite" | "any" = "finite"): string {
+  return scanObject(tape, body, numbers);
 }
 
 /** The second half of `parseJsonRequest`, for a body that `scanJsonBody` just accepted. */

@@ -4,13 +4,15 @@ import {
   JsonUsageReader,
   member,
   tokenCount,
+  USAGE_MARK,
+  type EventUsageSource,
   type UsageReader,
-  type UsageSource,
 } from "./usage-reader.ts";
 
 /** `usage` of an answer or event; in a stream of the Responses API that of the response in `response.completed`. */
-const SOURCE: UsageSource = {
+const SOURCE: EventUsageSource = {
   paths: ["usage", "type", "response.usage"],
+  mark: USAGE_MARK,
   read(value) {
     return readCounts(value(0)) ?? (value(1) === "response.completed" ? readCounts(value(2)) : undefined);
   },

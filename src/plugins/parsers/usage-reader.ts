@@ -3,6 +3,7 @@
  * is bounded whatever the answer's size, and an object may be cut at any byte.
  */
 import type { ResponseReader, Usage } from "../../core/parser.ts";
+import { ByteMark } from "./byte-mark.ts";
 import { JsonPicker } from "./json-picker.ts";
 
 /** Where an API tells usage. */
@@ -13,6 +14,12 @@ export interface UsageSource {
   read(value: (index: number) => unknown): Usage | undefined;
 }
 
+/** Where the events of a stream tell it. */
+export interface EventUsageSource extends UsageSource {
+  /** Every event that tells usage holds this. */
+  readonly mark: ByteMark;
+}
+
 /** A reader whose `push` also tells what usage those very bytes completed (the stock EPP observes each such part). */
 export interface UsageReader extends ResponseReader {
   push(chunk: Uint8Array, endOfStream: boolean): Usage | undefined;
@@ -20,11 +27,8 @@ export interface UsageReader extends ResponseReader {
 
 const LINE_FEED = 0x0a;
 const DATA_PREFIX = new TextEncoder().encode("data: ");
-/** Every event that tells usage holds this. */
-const USAGE_MARK = new TextEncoder().encode('usage"');
-/** How far a byte under the mark's end allows the mark to move on; 0 for its last byte itself. */
-const MARK_SHIFTS = new Uint8Array(256).fill(USAGE_MARK.length);
-for (let i = 0; i < USAGE_MARK.length; i++) MARK_SHIFTS[USAGE_MARK[i]] = USAGE_MARK.length - 1 - i;
+/** What events hold where usage is a member of that name. */
+export const USAGE_MARK = new ByteMark('usage"');
 
 /** A count from an answer: a whole number within what a double holds exactly; -1 for all else. */
 export function tokenCount(value: unknown): number {
@@ -67,14 +71,14 @@ export class JsonUsageReader implements UsageReader {
  * @param joins False to look within one chunk only, as the stock EPP does: a line cut in two tells nothing.
  */
 export class EventStreamUsageReader implements UsageReader {
-  readonly #source: UsageSource;
+  readonly #source: EventUsageSource;
   readonly #picker: JsonPicker;
   readonly #joins: boolean;
   /** Bytes of the prefix seen of an unfinished line; -1 in a line that is no data. */
   #prefix = 0;
   #usage: Usage | undefined;
 
-  constructor(source: UsageSource, joins: boolean) {
+  constructor(source: EventUsageSource, joins: boolean) {
     this.#source = source;
     this.#picker = new JsonPicker(source.paths);
     this.#joins = joins;
@@ -87,7 +91,7 @@ export class EventStreamUsageReader implements UsageReader {
       const lineFeed = chunk.indexOf(LINE_FEED, p);
       const end = lineFeed < 0 ? chunk.length : lineFeed;
       const isWholeLine = this.#prefix === 0 && lineFeed >= 0;
-      if (!isWholeLine || holdsUsage(chunk, p, end)) this.#passLine(chunk, p, end);
+      if (!isWholeLine || this.#source.mark.isIn(chunk, p, end)) this.#passLine(chunk, p, end);
       if (lineFeed >= 0) carried = merge(carried, this.#endLine());
       p = end + 1;
     }
@@ -128,20 +132,4 @@ function merge(before: Usage | undefined, after: Usage | undefined): Usage | und
     completionTokens: after.completionTokens < 0 ? before.completionTokens : after.completionTokens,
     cachedTokens: after.cachedTokens < 0 ? before.cachedTokens : after.cachedTokens,
   };
-}
-
-/** True when the range holds USAGE_MARK: steps over bytes that can't be its end (Horspool). */
-function holdsUsage(bytes: Uint8Array, start: number, end: number): boolean {
-  const last = USAGE_MARK.length - 1;
-  let p = start + last;
-  while (p < end) {
-    const shift = MARK_SHIFTS[bytes[p]];
-    if (shift === 0) {
-      let i = 0;
-      while (i < last && bytes[p - last + i] === USAGE_MARK[i]) i++;
-      if (i === last) return true;
-    }
-    p += Math.max(1, shift);
-  }
-  return false;
 }

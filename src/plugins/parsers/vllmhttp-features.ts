@@ -1,6 +1,6 @@
 import type { PromptMedia } from "../../core/media.ts";
 import { REQUEST_MEDIA_MAX } from "../../core/media.ts";
-import { xxh64 } from "../../core/xxh64.ts";
+import { clientHash } from "./client-hash.ts";
 import { findMembers, keySet } from "./json-members.ts";
 import { readNumber } from "./json-number.ts";
 import { readString, stringBytes } from "./json-string.ts";
@@ -19,17 +19,11 @@ import {
   nextOf,
   type JsonTape,
 } from "./json-tape.ts";
-import { hexOf } from "./prompt-writer.ts";
 
 const FEATURE_KEYS = keySet("mm_hashes", "mm_placeholders");
 const RANGE_KEYS = keySet("offset", "length");
 /** Most characters of a modality's name; longer ones are called `other`. */
 const MODALITY_CHARS_MAX = 32;
-/** Most bytes of a client's own hash. */
-const HASH_BYTES_MAX = 128;
-const LOOKS_LIKE_HASH = /^[\w+/=-]*$/;
-
-const hashed = new Uint32Array(2);
 
 /** `features` of a generate request: `{mm_hashes: {modality: string[]}, mm_placeholders: {modality: {offset, length}[]}}`. */
 export function isGenerateFeatures(tape: JsonTape, node: number): boolean {
@@ -70,16 +64,10 @@ export function generateMedia(tape: JsonTape, node: number): readonly PromptMedi
   return media.sort((a, b) => a.offsetTokens - b.offsetTokens);
 }
 
-/** A client's own hash as it is; what does not look like one is no more than hashed. */
 function hashText(tape: JsonTape, node: number): string {
   if (!isString(tape, node)) return "";
   const { bytes, start, end } = stringBytes(tape, node);
-  if (end - start <= HASH_BYTES_MAX) {
-    const text = readString(tape, node);
-    if (LOOKS_LIKE_HASH.test(text)) return text;
-  }
-  xxh64(bytes, start, end, hashed, 0);
-  return hexOf(hashed);
+  return clientHash(bytes, start, end);
 }
 
 /** The arrays of a valid map by their key: of one key the last. */

@@ -1,6 +1,5 @@
 import type { PluginDefinition } from "../../core/plugin.ts";
 import { UNBUILT_FLOW_CONTROL } from "./flow-control.ts";
-import { UNBUILT_PARSERS } from "./parsers.ts";
 import { UNBUILT_PRECISE_PREFIX } from "./precise-prefix.ts";
 import { UNBUILT_PRODUCERS } from "./producers.ts";
 
@@ -9,5 +8,4 @@ export const UNBUILT: readonly PluginDefinition[] = [
   ...UNBUILT_PRODUCERS,
   ...UNBUILT_PRECISE_PREFIX,
   ...UNBUILT_FLOW_CONTROL,
-  ...UNBUILT_PARSERS,
 ];
