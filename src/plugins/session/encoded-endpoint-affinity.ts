@@ -1,8 +1,9 @@
-import { toBase64 } from "../../core/base64.ts";
+import { fromBase64, toBase64 } from "../../core/base64.ts";
 import type { Candidates } from "../../core/candidates.ts";
 import { dataKey } from "../../core/data-key.ts";
 import type { Endpoints } from "../../core/endpoints.ts";
 import type { PickResult, PluginRequest, ReservedTarget } from "../../core/plugin.ts";
+import { bytesOf, textOf } from "../../core/text.ts";
 import type { Affinity } from "./affinity.ts";
 
 /**
@@ -23,10 +24,9 @@ export class EncodedEndpointAffinity implements Affinity {
   }
 
   placeOf(request: PluginRequest, { count, slots }: Candidates): number {
-    const token = request.header(this.#header);
-    if (!token) return -1;
-    for (let i = 0; i < count; i++) if (encodedId(this.#endpoints, slots[i]) === token) return i;
-    return -1;
+    const id = idOf(request.header(this.#header) ?? "");
+    const slot = id === undefined ? -1 : this.#endpoints.slotOf(id);
+    return slot < 0 ? -1 : slots.subarray(0, count).indexOf(slot);
   }
 
   preRequest(request: PluginRequest, { primary, targets }: PickResult): void {
@@ -46,5 +46,13 @@ export class EncodedEndpointAffinity implements Affinity {
   }
 }
 
-const encodedId = (endpoints: Endpoints, slot: number): string =>
-  toBase64(Uint8Array.from(endpoints.description[slot].id, (char) => char.charCodeAt(0)));
+const encodedId = (endpoints: Endpoints, slot: number): string => toBase64(bytesOf(endpoints.description[slot].id));
+
+/** The endpoint id in a token; undefined when it is none. */
+function idOf(token: string): string | undefined {
+  try {
+    return textOf(fromBase64(token));
+  } catch {
+    return undefined;
+  }
+}

@@ -49,6 +49,22 @@ describe("session affinity by an encoded endpoint", () => {
     });
   }
 
+  it("takes names in any script, as their UTF-8", () => {
+    const named = poolOf([{}, {}]);
+    for (const [slot, id] of ["default/\u0141", "default/A"].entries()) {
+      const description = named.description[slot];
+      named.remove(slot);
+      named.add({ ...description, id });
+    }
+    const session = make(pluginType("session-affinity-scorer")!, {}, named);
+    const request = requestOf(named, { headers: { "x-session-token": "ZGVmYXVsdC/FgQ==" } });
+    const row = request.table.slots.indexOf(named.slotOf("default/\u0141"));
+    expect(scoresOf(session, request)).toEqual([0, 1].map((i) => Number(i === row)));
+    picked(session, request, row);
+    session.responseStarted(request);
+    expect([...request.responseHeaders]).toEqual([["x-session-token", "ZGVmYXVsdC/FgQ=="]]);
+  });
+
   it("tells the client the endpoint that served it, the one that it moved to where it did", () => {
     const told = (moves: boolean) => {
       const request = requestWith();
