@@ -186,6 +186,15 @@ describe("disaggregatedset-rollout-screener", () => {
     expect(request.responseHeaders.get("x-revision")).toBe("a");
   });
 
+  it("tells no label that every object knows", () => {
+    const given = { headerSelectors: [selector("Slice", "constructor", "prefer")] };
+    const plugin = make(disaggregatedsetRolloutScreener, paramsOf("disabled", [], given), pool(A_AND_B));
+    const request = requestOf(pool(A_AND_B));
+    plugin.preRequest(request, { primary: "default", targets: [targetOf(request, 0)], picks: [] });
+    plugin.responseStarted(request);
+    expect([...request.responseHeaders]).toEqual([]);
+  });
+
   it("keeps endpoints of one complete revision, in order, out of any pool", () => {
     const pod = fc.tuple(fc.constantFrom("a", "b", "c", ""), fc.constantFrom("prefill", "decode", "encode", ""));
     fc.assert(

@@ -5,6 +5,7 @@ import type { Endpoints } from "../../core/endpoints.ts";
 import type { PluginRequest, ReservedTarget } from "../../core/plugin.ts";
 import { definePlugin } from "../define.ts";
 import { parseLabelSelector } from "../filters/label-selector-text.ts";
+import { labelOf } from "../label-of.ts";
 import type { RevisionPod } from "./revision-shares.ts";
 import { drawnRevision, revisionShares } from "./revision-shares.ts";
 import type { RolloutParams } from "./rollout-params.ts";
@@ -77,9 +78,9 @@ export const disaggregatedsetRolloutScreener = definePlugin(["screener", "reques
         let kept = 0;
         for (let i = 0; i < candidates.count; i++) {
           const { labels } = endpoints.description[candidates.slots[i]];
-          if (!takes(labels[revisionLabelKey])) continue;
+          if (!takes(labelOf(labels, revisionLabelKey))) continue;
           open++;
-          if (wanted.every(({ labelKey, value }) => labels[labelKey] === value)) keep[kept++] = i;
+          if (wanted.every(({ labelKey, value }) => labelOf(labels, labelKey) === value)) keep[kept++] = i;
         }
         if (open > 0 && kept === 0) unmatched++;
         return kept;
@@ -90,7 +91,8 @@ export const disaggregatedsetRolloutScreener = definePlugin(["screener", "reques
       responseStarted(request) {
         const labels = request.get(servedKey) ?? {};
         for (const { headerName: header, labelKey } of given.headerSelectors) {
-          if (labels[labelKey]) request.setResponseHeader(header, labels[labelKey]);
+          const value = labelOf(labels, labelKey);
+          if (value) request.setResponseHeader(header, value);
         }
       },
       gauges: () => ({ strict_header_no_match: unmatched }),
@@ -103,7 +105,7 @@ type Labels = Readonly<Record<string, string>>;
 function revisionsOf({ count, slots }: Candidates, endpoints: Endpoints, labelKey: string): ReadonlySet<string> {
   const revisions = new Set<string>();
   for (let i = 0; i < count; i++) {
-    const revision = endpoints.description[slots[i]].labels[labelKey];
+    const revision = labelOf(endpoints.description[slots[i]].labels, labelKey);
     if (revision) revisions.add(revision);
   }
   return revisions;
@@ -117,8 +119,8 @@ function podsOf({ scope, revisionGating: gating }: RolloutParams, endpoints: End
   const pods = new Map<string, RevisionPod>();
   for (const slot of endpoints.slots()) {
     const { id, labels } = endpoints.description[slot];
-    const revision = labels[gating.revisionLabelKey];
-    const role = labels[gating.roleLabelKey];
+    const revision = labelOf(labels, gating.revisionLabelKey);
+    const role = labelOf(labels, gating.roleLabelKey);
     if (!revision || !role || typeof selects !== "function" || !selects(labels)) continue;
     pods.set(id.replace(RANK, ""), { revision, role });
   }
