@@ -100,6 +100,7 @@ const SAME: Effective = {
   strictConfig: false,
   rewrite: "splice",
   removeClientHeaders: true,
+  joinSplitUsage: true,
   transport: "grpc-js",
   bodyBytesMax: 33_554_432,
   bodyBytesInFlightMax: 536_870_912,

@@ -123,6 +123,11 @@ export const EPP_FLAG_GROUPS = {
       true,
       "Has the proxy drop routing headers of clients, such as x-prefiller-host-port, where no pod was picked for them.",
     ),
+    joinSplitUsage: bool(
+      "join-split-usage",
+      true,
+      "Reads token counts also from an event that is split across chunks of the answer; the stock EPP misses them.",
+    ),
     transport: choice("transport", ["grpc-js"], "grpc-js", "Implementation of the gRPC server."),
     bodyBytesMax: bytes("body-bytes-max", "32MiB", "Largest request body: 413 above."),
     bodyBytesInFlightMax: bytes("body-bytes-in-flight-max", "512MiB", "Most bytes of bodies held at once: 503 above."),

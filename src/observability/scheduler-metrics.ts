@@ -26,10 +26,12 @@ export function createSchedulerMetrics(
   typeOf: (plugin: string) => string,
 ): SchedulerMetrics {
   const attempts = new TwinFamily(SCHEDULER_FAMILIES.attempts, registry);
-  const seconds = new TwinFamily(SCHEDULER_FAMILIES.seconds, registry).row();
+  const seconds = new TwinFamily(SCHEDULER_FAMILIES.seconds, registry);
   const pluginSeconds = new TwinFamily(SCHEDULER_FAMILIES.pluginSeconds, registry);
   const model = createLabelLimit();
   const rows = new Map<string, TwinRow>();
+  /** Made by the first run: until then it is not on the page, as stock. */
+  let runRow: TwinRow | undefined;
   let beganAt = 0;
   let runBeganAt = -1;
 
@@ -52,7 +54,8 @@ export function createSchedulerMetrics(
       }
       rowOf(point, plugin).observe(now - beganAt);
       if (point !== "ProcessProfilesResults") return;
-      seconds.observe(now - runBeganAt);
+      runRow ??= seconds.row();
+      runRow.observe(now - runBeganAt);
       runBeganAt = -1;
     },
     observe(notice, core) {

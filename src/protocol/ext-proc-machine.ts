@@ -312,7 +312,7 @@ export class ExtProcMachine {
     const options = {
       stream,
       rename: requested !== "" && served !== "" && requested !== served ? { served, requested } : undefined,
-      createReader: (eventStream: boolean) => parser?.createResponseReader?.(eventStream),
+      createReader: (eventStream: boolean) => parser?.createResponseReader?.(eventStream, this.#options.joinsSplitUsage),
       bodyMode: this.#config?.responseBodyMode ?? BODY_MODE.fullDuplexStreamed,
       bodyBytesMax: this.#options.limits.bodyBytesMax,
     };

@@ -44,6 +44,8 @@ export interface MachineOptions {
   readonly rewrite: RewriteMode;
   /** True when the proxy is told to drop headers of the client that plugins took away (--remove-client-headers). */
   readonly removesClientHeaders: boolean;
+  /** False to miss usage where an event or message is split across chunks, as stock does (--join-split-usage). */
+  readonly joinsSplitUsage?: boolean;
   /** True when scores go into the answer's metadata (--emit-endpoint-scores). */
   readonly emitEndpointScores: boolean;
   readonly limits: ProtocolLimits;

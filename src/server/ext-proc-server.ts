@@ -51,6 +51,8 @@ export interface ExtProcServerOptions {
   readonly rewrite?: RewriteMode;
   /** Default true. */
   readonly removesClientHeaders?: boolean;
+  /** Default true. */
+  readonly joinsSplitUsage?: boolean;
   readonly emitEndpointScores?: boolean;
   readonly limits?: Partial<ExtProcLimits>;
   /** True when requests can be served; default: always. A server that drains is not, whatever this says. */
@@ -161,6 +163,7 @@ const machineOptions = (
   newRequestId: randomUUID,
   rewrite: options.rewrite ?? "splice",
   removesClientHeaders: options.removesClientHeaders ?? true,
+  joinsSplitUsage: options.joinsSplitUsage ?? true,
   emitEndpointScores: options.emitEndpointScores ?? false,
   limits,
   account,

@@ -17,11 +17,14 @@ export const FAMILIES = [
   "scorers",
   "saturation",
   "engines",
+  "parsers",
 ];
 /** Flags that bring back what the stock EPP does where ours does otherwise (docs/differences.md), by family. */
 const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   // Ours reads the KV use of vLLM under its older name, too.
   engines: ["--strict-config"],
+  // Ours joins an event that is split across chunks, and knows its usage.
+  parsers: ["--join-split-usage=false"],
 };
 const UNBUILT: {
   readonly types: readonly string[];

@@ -43,8 +43,8 @@ function isRewritten(testCase: Case, stream: string, body: Buffer | undefined): 
   );
   const target = testCase.steps
     .flatMap((s) => (s.send === stream ? (s.message?.request_headers?.headers ?? []) : []))
-    .filter(([key]) => /^x-(llm-d|gateway)-model-name-rewrite$/i.test(key));
-  if (!body || target.length === 0) return false;
+    .filter(([key, value]) => /^x-(llm-d|gateway)-model-name-rewrite$/i.test(key) && toBytes(value).length > 0);
+  if (!body || target.length === 0 || body.equals(sent)) return false;
   const was = JSON.parse(sent.toString("utf8")) as Record<string, unknown>;
   const is = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
   const models = target.map(([, value]) => toBytes(value).toString("utf8"));

@@ -82,6 +82,7 @@ class Play {
       newRequestId: randomUUID,
       rewrite,
       removesClientHeaders: false,
+      joinsSplitUsage: !flags.includes("--join-split-usage=false"),
       emitEndpointScores: true,
       limits: LIMITS,
       account: new BodyAccount(1 << 30),

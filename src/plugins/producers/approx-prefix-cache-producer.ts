@@ -183,7 +183,8 @@ class ApproxPrefixCache implements PluginInstance {
 
   #measure(request: PluginRequest, { row }: ReservedTarget): void {
     const { matchBlocks, totalBlocks, blockSizeTokens } = request.get(this.#matchKey)!;
-    this.#hitRatio.observe(totalBlocks > 0 ? matchBlocks[row] / totalBlocks : 0);
+    // As stock: a prompt without blocks has no ratio, and its hits still count as none.
+    if (totalBlocks > 0) this.#hitRatio.observe(matchBlocks[row] / totalBlocks);
     this.#hitBytes.observe(matchBlocks[row] * blockSizeTokens * BYTES_PER_TOKEN);
   }
 
