@@ -14,9 +14,9 @@ cp -r "$shared/tools/equiv/." .cache/equiv/
 chmod -R u+w .cache/equiv
 [ -d .cache/equiv/node_modules ] || (cd .cache/equiv && npm ci --silent --no-audit --no-fund)
 families=("$@")
-[ ${#families[@]} -gt 0 ] || families=(default protocol subset prefix inflight lora session scorers filters disagg kserve saturation engines config-errors)
+[ ${#families[@]} -gt 0 ] || families=(default protocol subset prefix inflight lora session scorers filters disagg kserve saturation engines parsers config-errors)
 main=$PWD/dist/cli/main.js
-epp="node $main epp --config-file {config} --grpc-port {grpcPort} --grpc-health-port {healthPort} --metrics-port {metricsPort} --secure-serving=false --pool-name pool --pool-namespace default --emit-endpoint-scores --tracing=false --allow-experimental-plugins --enable-pprof=false -v 1 --rewrite=stock --remove-client-headers=false"
+epp="node $main epp --config-file {config} --grpc-port {grpcPort} --grpc-health-port {healthPort} --metrics-port {metricsPort} --secure-serving=false --pool-name pool --pool-namespace default --emit-endpoint-scores --tracing=false --allow-experimental-plugins --enable-pprof=false -v 1 --rewrite=stock --remove-client-headers=false --join-split-usage=false"
 status=0
 for family in "${families[@]}"; do
   cases=out/equiv-$family.jsonl
