@@ -128,7 +128,12 @@ describe("disagg-profile-handler", () => {
     });
 
     it(`${stageOrder}: refuses when the decode profile picks nothing`, () => {
-      const { outcome } = runStages(handlerOf({ stageOrder }), requestOf(endpoints), { decode: [] });
+      const deciders = stageOrder === "decode-first" ? both : { encode: "yes" };
+      const { ran, outcome } = runStages(handlerOf({ stageOrder, deciders }), requestOf(endpoints), {
+        ...all,
+        decode: [],
+      });
+      expect(ran.at(-1)).toMatch(/^decode/);
       expect(outcome).toEqual({
         code: "ResourceExhausted",
         message: "failed to find target endpoint: failed to find available decode workers",

@@ -65,6 +65,8 @@ describe("context-length-aware", () => {
     ["0-10000", 10_000, 0.3 + 0.7 * (0.7 / 2)],
     ["100-200", 1200, 0.3 / 2],
     ["2000-3000", 1000, 0.3 / 2],
+    ["0-9223372036854775807", 9, 0.3 + 0.7 * 0.3],
+    ["0-99999999999999999999", 9, 0],
   ];
   for (const [range, tokens, score] of table) {
     it(`scores ${tokens} tokens at an endpoint for ${range ?? "all"} by ${score}`, () => {

@@ -11,6 +11,8 @@ const IN_RANGE_MIN = 0.3;
 const WIDTH_WEIGHT = 0.7;
 const WIDTH_SCALE_TOKENS = 10_000;
 const DISTANCE_SCALE_TOKENS = 1000;
+/** About the greatest number that stock reads (a Go int); a label with one above is no range. */
+const TOKENS_MAX = 2 ** 63;
 const RANGE = /^([+]?\d+)-([+]?\d+)$/;
 
 const params = z.strictObject({
@@ -79,7 +81,7 @@ function rangeOf(text: string): LengthRange | undefined {
   const ends = RANGE.exec(text);
   if (!ends) return undefined;
   const [min, max] = [Number(ends[1]), Number(ends[2])];
-  return min <= max ? { min, max } : undefined;
+  return min <= max && max <= TOKENS_MAX ? { min, max } : undefined;
 }
 
 function scoreOf(range: LengthRange | undefined, length: number): number {
