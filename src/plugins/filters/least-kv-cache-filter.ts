@@ -1,4 +1,5 @@
 import { defineFilter } from "../define.ts";
+import { signalKey } from "../signals.ts";
 import { noParams } from "../params.ts";
 import { keepLowestRange } from "./lowest-range.ts";
 
@@ -10,6 +11,7 @@ import { keepLowestRange } from "./lowest-range.ts";
 export const leastKvCacheFilter = defineFilter({
   type: "least-kv-cache-filter",
   gone: "a type of GIE 0.5; kv-cache-utilization-scorer prefers such endpoints today",
+  data: () => ({ wants: [signalKey("KVCacheUsagePercent")] }),
   params: noParams,
   ignoresParams: true,
   create: (_params, { endpoints }) => ({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineFilter } from "../define.ts";
+import { signalKey } from "../signals.ts";
 import { int } from "../params.ts";
 import { keepWhere } from "./keep-where.ts";
 
@@ -14,6 +15,7 @@ const params = z.strictObject({
 export const lowQueueFilter = defineFilter({
   type: "low-queue-filter",
   gone: "a type of GIE 0.5; utilization-filter does the same today",
+  data: () => ({ wants: [signalKey("WaitingQueueSize")] }),
   params,
   create: ({ threshold }, { endpoints }) => ({
     filter: (_request, candidates, keep) => keepWhere(candidates, keep, (slot) => endpoints.waiting[slot] <= threshold),
