@@ -30,6 +30,9 @@ export const producerName = (defaultName: string) =>
 /** Name of a header; HTTP does not look at its case. */
 export const headerName = z.string().transform((name) => name.trim().toLowerCase());
 
+/** The same; "" and blanks mean the default, as stock. */
+export const headerNameOr = (fallback: string) => headerName.default(fallback).transform((name) => name || fallback);
+
 /** One of several words; "" means the first, as where stock compares with the zero value. */
 export const wordOrFirst = <const W extends readonly [string, ...string[]]>(...words: W) =>
   z

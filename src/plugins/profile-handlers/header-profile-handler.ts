@@ -1,11 +1,15 @@
 import { z } from "zod";
 import { defineProfileHandler } from "../define.ts";
-import { headerName, textOr } from "../params.ts";
+import { headerNameOr } from "../params.ts";
 import { noneRan } from "./no-profile.ts";
 
 const params = z.strictObject({
-  headerName: headerName.default("epp-profile").describe("Request header that names the profile."),
-  defaultProfile: textOr("decode").describe("Profile of requests without the header."),
+  headerName: headerNameOr("epp-profile").describe("Request header that names the profile."),
+  defaultProfile: z
+    .string()
+    .default("decode")
+    .transform((name) => name.trim() || "decode")
+    .describe("Profile of requests without the header."),
 });
 
 /**

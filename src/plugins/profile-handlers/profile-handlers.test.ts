@@ -29,6 +29,16 @@ describe("header-profile-handler", () => {
     });
   }
 
+  it("takes blank parameters as its defaults", () => {
+    const blank = make(headerProfileHandler, { headerName: " ", defaultProfile: " " }, endpoints);
+    const request = requestOf(endpoints, { headers: { "epp-profile": "second", "": "third" } });
+    expect(headerProfileHandler.headerNames!(headerProfileHandler.params.parse({ headerName: "" }))).toEqual([
+      "epp-profile",
+    ]);
+    expect(blank.nextProfiles(request, profiles, [undefined, undefined])).toEqual([1]);
+    expect(blank.nextProfiles(requestWith(), profiles, [undefined, undefined])).toEqual([0]);
+  });
+
   it("runs a single profile whatever the header says", () => {
     expect(handler.nextProfiles(requestWith("third"), profiles.slice(0, 1), [undefined])).toEqual([0]);
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { headerName, int, wordOrFirst } from "../params.ts";
+import { headerName, headerNameOr, wordOrFirst } from "../params.ts";
 
 const source = z
   .strictObject({
@@ -10,7 +10,8 @@ const source = z
   .refine(({ header, attribute }) => (header === "") !== (attribute === ""), "a header or an attribute: one of them");
 
 const seconds = (fallback: number) =>
-  int
+  z
+    .number()
     .min(0)
     .default(fallback)
     .transform((value) => value || fallback);
@@ -21,7 +22,7 @@ export const sessionAffinityParams = z.strictObject({
     "Whether the client shows the endpoint that it had, or the picker remembers it by the session's id.",
   ),
   encodedEndpointHeaderConfig: z
-    .strictObject({ header: headerName.default("x-session-token").describe("Header with the encoded endpoint.") })
+    .strictObject({ header: headerNameOr("x-session-token").describe("Header with the encoded endpoint.") })
     .prefault({})
     .describe("For encoded_endpoint_header."),
   sessionIdConfig: z

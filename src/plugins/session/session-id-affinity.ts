@@ -69,10 +69,11 @@ export class SessionIdAffinity implements Affinity {
   /** The first source that is there; "" when none is. */
   #idOf(request: PluginRequest): string {
     for (const { header, attribute, producer } of this.#params.sources) {
-      const id =
+      const told =
         header === ""
           ? request.get(dataKey<string>(attribute, producer || SESSION_ID_PRODUCER))
-          : request.header(header)?.trim();
+          : request.header(header);
+      const id = told?.trim();
       if (id) return id.length > SESSION_ID_CHARS_MAX ? `${id.length}/${xxh64Text(id).join("/")}` : id;
     }
     return "";
@@ -80,7 +81,7 @@ export class SessionIdAffinity implements Affinity {
 
   /** Does what the sweeps since the last call would have done. */
   #sweep(nowUs: Micros): void {
-    const everyUs = this.#params.evictionSweepSeconds * US_PER_SECOND;
+    const everyUs = Math.max(1, this.#params.evictionSweepSeconds * US_PER_SECOND);
     const sweeps = Math.floor(nowUs / everyUs);
     if (sweeps === this.#sweeps) return;
     this.#sweeps = sweeps;

@@ -10,7 +10,11 @@ const sessionIdKey = (producer: string) => dataKey<string>("SessionIDDataKey", p
 const params = z
   .strictObject({
     headerName: headerName.default("").describe("Request header with the session's id."),
-    cookieName: z.string().default("").describe("Cookie with the session's id."),
+    cookieName: z
+      .string()
+      .default("")
+      .transform((name) => name.trim())
+      .describe("Cookie with the session's id."),
   })
   .refine(({ headerName: header, cookieName }) => (header === "") !== (cookieName === ""), {
     path: ["headerName"],
@@ -40,7 +44,8 @@ plugins:
     const key = sessionIdKey(name);
     return {
       produce(request) {
-        const id = header === "" ? cookieOf(request.header("cookie") ?? "", cookieName) : request.header(header);
+        const told = header === "" ? cookieOf(request.header("cookie") ?? "", cookieName) : request.header(header);
+        const id = told?.trim();
         if (id) request.put(key, id);
         return undefined;
       },

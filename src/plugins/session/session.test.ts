@@ -65,6 +65,20 @@ describe("session affinity by an encoded endpoint", () => {
     expect([...request.responseHeaders]).toEqual([["x-session-token", "ZGVmYXVsdC/FgQ=="]]);
   });
 
+  it("uses its default header where the config names a blank one, and never sets a header without a name", () => {
+    const blank = make(
+      pluginType("session-affinity-scorer")!,
+      { encodedEndpointHeaderConfig: { header: " " } },
+      endpoints,
+    );
+    const request = requestWith(TOKEN_2);
+    const row = rowOf(request, endpoints, 2);
+    expect(scoresOf(blank, request)[row]).toBe(1);
+    picked(blank, request, row);
+    blank.responseStarted(request);
+    expect([...request.responseHeaders]).toEqual([["x-session-token", TOKEN_2]]);
+  });
+
   it("tells the client the endpoint that served it, the one that it moved to where it did", () => {
     const told = (moves: boolean) => {
       const request = requestWith();
@@ -166,6 +180,18 @@ describe("session affinity by a session's id", () => {
     expect(keptPod(request("a", "c"))).toBe(2);
     expect(keptPod(request(undefined, "a"))).toBe(2);
     expect(keptPod(request("b", "a"))).toBe(-1);
+    expect(keptPod(request(" a ", "c"))).toBe(2);
+    expect(keptPod(request(" ", "a"))).toBe(2);
+  });
+
+  it("takes parts of a second, and a time between sweeps too short to count", () => {
+    const { endpoints, plugin, at, keptPod } = scene({
+      sessionIdConfig: { evictionTtlSeconds: 0.5, evictionSweepSeconds: 1e-300 },
+    });
+    const request = at(1);
+    picked(plugin, request, rowOf(request, endpoints, 1));
+    expect(keptPod(at(1.5))).toBe(1);
+    expect(keptPod(at(1.6))).toBe(-1);
   });
 });
 
@@ -180,6 +206,10 @@ describe("session-id-producer", () => {
   it("reads a header or a cookie", () => {
     expect(produced({ headerName: "X-S" }, { "x-s": "1" })).toBe("1");
     expect(produced({ headerName: "X-S" }, {})).toBeUndefined();
+    expect(produced({ headerName: "X-S" }, { "x-s": " 1 " })).toBe("1");
+    expect(produced({ headerName: "X-S" }, { "x-s": " " })).toBeUndefined();
+    expect(sessionIdProducer.params.safeParse({ cookieName: " " }).success).toBe(false);
+    expect(produced({ cookieName: " a " }, { cookie: "a=1" })).toBe("1");
     const cookie = 'a=1; sid="x=y" ; b=2';
     expect(produced({ cookieName: "sid" }, { cookie })).toBe("x=y");
     expect(produced({ cookieName: "b" }, { cookie })).toBe("2");
