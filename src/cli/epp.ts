@@ -19,6 +19,7 @@ import type { TlsSource } from "../server/tls.ts";
 import { directoryTls, selfSignedTls } from "../server/tls.ts";
 import type { Command } from "./command.ts";
 import { configSource } from "./config-source.ts";
+import { eppObservers, type EppObservers } from "./epp-observers.ts";
 
 const SEED_END = 2 ** 32;
 /** Most bytes of an event log. */
@@ -98,23 +99,24 @@ async function start(flags: EppFlags, unknownFlagCount: number, log: Logger): Pr
       })
     : undefined;
   const metered = createPickerMetrics();
+  const observers = await eppObservers(flags, process.env, metered, log);
   const pool = await startLivePool({
     source,
     seed,
     limits,
-    probe: metered.probe,
+    probe: observers.probe,
     refreshMetricsIntervalMs: flags.refreshMetricsIntervalUs / 1000,
     ...(recorder && { record: (event, number) => recorder.record(event, number) }),
     problem: (message) => log.warn(message),
   });
-  const closers: (() => unknown)[] = [() => pool.stop(), () => endRecord(recorder, pool)];
+  const closers: (() => unknown)[] = [() => observers.stop(), () => pool.stop(), () => endRecord(recorder, pool)];
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
   };
   let extProc: ExtProcServer | undefined;
   try {
-    metered.attach(pool.driver);
-    const serving = await startServer(flags, log, pool, metered, closers);
+    observers.attach(pool.driver);
+    const serving = await startServer(flags, log, pool, observers, closers);
     extProc = serving;
     const metrics = await startMetrics(flags, unknownFlagCount, pool, metered, serving);
     const { port: grpcPort, healthPort } = serving;
@@ -140,7 +142,7 @@ async function startServer(
   flags: EppFlags,
   log: Logger,
   pool: LivePool,
-  metered: PickerMetrics,
+  observers: EppObservers,
   closers: (() => unknown)[],
 ): Promise<ExtProcServer> {
   const tls = await tlsSource(flags, log);
@@ -156,7 +158,7 @@ async function startServer(
     joinsSplitUsage: flags.joinSplitUsage,
     emitEndpointScores: flags.emitEndpointScores,
     limits: serverLimits(flags),
-    openMeter: () => metered.exchanges.open(),
+    openMeter: () => observers.openMeter(),
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
     failed: (error) => log.error({ err: error }, "a stream failed"),
   });

@@ -104,7 +104,11 @@ export const EPP_FLAG_GROUPS = {
       "",
       "Accepted; times are always seconds.",
     ),
-    tracing: bool("tracing", true, "OpenTelemetry traces."),
+    tracing: bool(
+      "tracing",
+      true,
+      "OpenTelemetry traces, where $OTEL_TRACES_EXPORTER or $OTEL_EXPORTER_OTLP_ENDPOINT says who takes them.",
+    ),
   },
   "warmpath's own": {
     strictConfig: bool(

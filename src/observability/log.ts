@@ -6,7 +6,8 @@ export type Verbosity = number;
 
 /**
  * A logger that writes JSON lines to standard error as zap's production encoder does: `level`, `ts` in seconds,
- * `logger`, `msg`. Never give it a prompt, a token or a key.
+ * `logger`, `msg`; an error under `err` becomes `error`, its text, and `stacktrace`. Never give it a prompt, a token or
+ * a key.
  */
 export function createLog(verbosity: Verbosity, destination: DestinationStream = pino.destination(2)): Logger {
   return pino(
@@ -14,8 +15,16 @@ export function createLog(verbosity: Verbosity, destination: DestinationStream =
       level: verbosity >= 5 ? "trace" : verbosity >= 4 ? "debug" : "info",
       base: null,
       timestamp: () => `,"ts":${(Date.now() / 1000).toFixed(6)}`,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: withErrorText },
+      serializers: { err: (error: unknown) => error },
     },
     destination,
   ).child({ logger: "warmpath" });
+}
+
+function withErrorText(fields: Record<string, unknown>): Record<string, unknown> {
+  if (!("err" in fields)) return fields;
+  const { err, ...others } = fields;
+  if (!(err instanceof Error)) return { ...others, error: String(err) };
+  return { ...others, error: err.message, ...(err.stack && { stacktrace: err.stack }) };
 }

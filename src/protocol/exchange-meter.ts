@@ -1,6 +1,8 @@
 import type { Decision } from "../core/decision.ts";
 import type { Usage } from "../core/parser.ts";
 import type { RejectionCode } from "../core/rejection.ts";
+import type { HeaderValues } from "./header-rules.ts";
+import type { HeaderField } from "./messages.ts";
 
 /** Who a request is counted for. */
 export interface MeteredRequest {
@@ -13,12 +15,19 @@ export interface MeteredRequest {
 }
 
 /**
- * Measures one exchange; what it makes of it changes nothing. It has its own clock: each method is called as the thing
- * happens. It is opened with the exchange, and every exchange ends with `closed`.
+ * Measures one exchange; but for its trace headers, what it makes of it changes nothing. It has its own clock: each
+ * method is called as the thing happens. It is opened with the exchange, and every exchange ends with `closed`.
  */
 export interface ExchangeMeter {
+  /** The request's headers are in; not called of one that comes without. `requestId`: its x-request-id, given or made up. */
+  requestHeaders?(headers: HeaderValues, requestId: string): void;
   /** The request's body is whole. */
   requestComplete(): void;
+  /**
+   * It is about to be routed: headers by which the model server goes on with its trace, in place of the client's own.
+   * Names in lower case.
+   */
+  traceHeaders?(): readonly HeaderField[];
   /** It is routed, and so many bytes of body go on; -1: it has no body. Called after the answer was sent. */
   routed(decision: Decision, bodyBytes: number): void;
   /** The client gets an error of ours. */

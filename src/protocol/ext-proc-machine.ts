@@ -21,6 +21,7 @@ import {
   BODY_MODE,
   type BodyMessage,
   bodyBytesOf,
+  type HeaderField,
   type HeadersMessage,
   type IncomingMessage,
   type OutgoingMessage,
@@ -31,7 +32,7 @@ import {
 import { meteredByHeaders } from "./metered-by-headers.ts";
 import { readServed, readSubset, withEndMetadata } from "./metadata.ts";
 import { type AnswerForm, routeAnswer } from "./request-answer.ts";
-import { readBodylessRequest, type ReadRequest, readRequest, requestIdOf } from "./request-reader.ts";
+import { readBodylessRequest, type ReadRequest, readRequest, type RequestId, requestIdOf } from "./request-reader.ts";
 import { type Relayed, ResponseRelay } from "./response-relay.ts";
 
 /**
@@ -42,6 +43,7 @@ type Phase = "reading" | "deciding" | "routed" | "refused" | "abandoned";
 
 const NO_HEADERS: HeaderValues = new Map();
 const NO_EDITS: ReadonlyMap<string, string> = new Map();
+const NO_TRACE: readonly HeaderField[] = [];
 /** gRPC RESOURCE_EXHAUSTED. */
 const BACKLOG = { code: 8, details: "cannot pass the response on: too many bytes wait for the proxy to take them" };
 
@@ -68,6 +70,7 @@ export class ExtProcMachine {
   #trailersWait = false;
   #read: ReadRequest | undefined;
   #whole: Uint8Array | undefined;
+  #requestId: RequestId | undefined;
   #requestIdToSet: string | undefined;
   #relay: ResponseRelay | undefined;
   #responseStarted = false;
@@ -159,8 +162,10 @@ export class ExtProcMachine {
     }
     this.#headers = foldRequestHeaders(message.headers);
     this.#headersMetadata = message.metadata;
+    const id = requestIdOf(this.#headers, this.#options.newRequestId);
+    this.#requestId = id;
+    this.#host.meter?.requestHeaders?.(this.#headers, id.value);
     if (message.endOfStream) {
-      const id = requestIdOf(this.#headers, this.#options.newRequestId);
       if (id.made) this.#requestIdToSet = id.value;
       this.#arrive(readBodylessRequest(this.#options, this.#headers, id.value));
       return;
@@ -210,7 +215,7 @@ export class ExtProcMachine {
   /** @param whole false when there may be more of the body than the proxy's buffer holds */
   #bodyComplete(metadata: StreamMetadata | undefined, whole: boolean): void {
     this.#host.meter?.requestComplete();
-    const id = requestIdOf(this.#headers, this.#options.newRequestId);
+    const id = this.#requestId ?? requestIdOf(this.#headers, this.#options.newRequestId);
     const empty = this.#headers.has(REQUEST_ID_HEADER);
     if (id.made && this.#headersSeen && (!empty || this.#config)) this.#requestIdToSet = id.value;
     const subset = readSubset(metadata) ?? (this.#config && readSubset(this.#headersMetadata));
@@ -231,7 +236,8 @@ export class ExtProcMachine {
     const read = this.#read!;
     const body = this.#whole ?? new Uint8Array(0);
     const form = this.#answerForm(read.facts.bodyless);
-    const request = { decision, picked, read, body, headers: this.#headers, requestId: this.#requestIdToSet };
+    const trace = this.#host.meter?.traceHeaders?.() ?? NO_TRACE;
+    const request = { decision, picked, read, body, headers: this.#headers, requestId: this.#requestIdToSet, trace };
     const messages = routeAnswer(request, form, this.#options);
     this.#phase = "routed";
     this.#dropRequest();
@@ -312,7 +318,8 @@ export class ExtProcMachine {
     const options = {
       stream,
       rename: requested !== "" && served !== "" && requested !== served ? { served, requested } : undefined,
-      createReader: (eventStream: boolean) => parser?.createResponseReader?.(eventStream, this.#options.joinsSplitUsage),
+      createReader: (eventStream: boolean) =>
+        parser?.createResponseReader?.(eventStream, this.#options.joinsSplitUsage),
       bodyMode: this.#config?.responseBodyMode ?? BODY_MODE.fullDuplexStreamed,
       bodyBytesMax: this.#options.limits.bodyBytesMax,
     };

@@ -6,6 +6,7 @@ const fields = (pairs: readonly (readonly [string, string])[]) =>
   pairs.map(([key, value]) => ({ key, value: bytesOf(value) }));
 const route = (headers: readonly (readonly [string, string])[], edits: ReadonlyMap<string, string | undefined>) =>
   routeHeaders({
+    trace: [],
     destination: "d",
     contentLength: 0,
     requestId: undefined,

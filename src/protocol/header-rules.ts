@@ -64,6 +64,8 @@ export interface RouteHeaders {
   readonly destination: string;
   /** Content-Length of the forwarded body; left out at 0. */
   readonly contentLength: number;
+  /** Headers that carry the trace on; the client's own of these names are left out. */
+  readonly trace: readonly HeaderField[];
   /** x-request-id where the picker made it up. */
   readonly requestId: string | undefined;
   /** Request headers to be set again as they are; undefined for none. */
@@ -72,13 +74,15 @@ export interface RouteHeaders {
   readonly edits: ReadonlyMap<string, string | undefined>;
 }
 
-/** Headers of that answer, in the stock EPP's order: destination, Content-Length, then the rest. */
+/** Headers of that answer, in the stock EPP's order: destination, Content-Length, trace, then the rest. */
 export function routeHeaders(route: RouteHeaders): readonly HeaderField[] {
   const fields: HeaderField[] = [{ key: DESTINATION_HEADER, value: bytesOf(route.destination) }];
   if (route.contentLength > 0) fields.push(contentLength(route.contentLength));
-  const { passThrough, edits, requestId } = route;
+  const { passThrough, edits, requestId, trace } = route;
+  fields.push(...trace);
   for (const [key, value] of passThrough ?? []) {
     if (SYSTEM_HEADERS.has(key) || edits.has(key) || (requestId !== undefined && key === REQUEST_ID_HEADER)) continue;
+    if (trace.some((field) => field.key === key)) continue;
     fields.push({ key, value });
   }
   if (requestId !== undefined) fields.push({ key: REQUEST_ID_HEADER, value: bytesOf(requestId) });

@@ -4,7 +4,7 @@ import { joined } from "./byte-collector.ts";
 import { chunksOf } from "./chunking.ts";
 import { type HeaderValues, routeHeaders } from "./header-rules.ts";
 import type { MachineOptions } from "./machine-options.ts";
-import { answer, type OutgoingMessage } from "./messages.ts";
+import { answer, type HeaderField, type OutgoingMessage } from "./messages.ts";
 import { destinationMetadata } from "./metadata.ts";
 import type { ReadRequest } from "./request-reader.ts";
 
@@ -25,6 +25,8 @@ export interface RoutedRequest {
   readonly headers: HeaderValues;
   /** x-request-id to be set, where the picker made it up. */
   readonly requestId: string | undefined;
+  /** Headers that carry its trace on. */
+  readonly trace: readonly HeaderField[];
 }
 
 /** The messages that send a request on its way (`spec/epp-core.md` 1.2). */
@@ -41,6 +43,7 @@ export function routeAnswer(
     setHeaders: routeHeaders({
       destination,
       contentLength: contentLengthOf(form, parts, rewritten !== undefined),
+      trace: request.trace,
       requestId: request.requestId,
       passThrough: form.kind === "streamed" ? request.headers : undefined,
       edits: form.kind === "headersOnly" ? new Map() : decision.headers,

@@ -27,6 +27,8 @@ export interface StackOptions {
   readonly pods?: PodsOptions;
   /** Further flags of `epp`, or what makes them of the stack's folder. */
   readonly flags?: readonly string[] | ((folder: string) => readonly string[]);
+  /** Further environment of `epp`. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly envoy?: Partial<EnvoyOptions>;
   /** True to have changes of the endpoints file followed. */
   readonly watchFile?: boolean;
@@ -81,7 +83,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort, "--metrics-port", metricsPort].map(String);
   const secure = options.envoy?.tls ? [] : ["--secure-serving=false"];
   const more = typeof options.flags === "function" ? options.flags(folder) : (options.flags ?? []);
-  const epp = startCommand(["epp", ...flags, ...ports, ...secure, "--drain-timeout=0s", ...more]);
+  const epp = startCommand(["epp", ...flags, ...ports, ...secure, "--drain-timeout=0s", ...more], options.env);
   await epp.line('"serving"');
   const envoy = await startEnvoy({ extProcPort: grpcPort, ...options.envoy });
   onTestFinished(() => envoy.stop());
