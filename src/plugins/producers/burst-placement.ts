@@ -85,7 +85,7 @@ function sharedOf(units: readonly Unit[], minBlocks: number): ReadonlySet<Unit> 
     if (sharing) sharing.push(unit);
     else byPrefix.set(key, [unit]);
   }
-  const shared = [...byPrefix.values()].filter((some) => some.length > 1 || some[0].members.length > 1);
+  const shared = [...byPrefix.values()].filter((some) => some.length > 1);
   return new Set(shared.flat());
 }
 

@@ -63,6 +63,15 @@ describe("inflight-load-producer", () => {
     expect(idle()).toBe(true);
   });
 
+  it("tells flows of an endpoint on the metrics page until it goes", () => {
+    const { endpoints, plugin, request, pick } = scene();
+    pick(request(), 0);
+    expect(plugin.gaugeRows().map(({ value }) => value)).toEqual([1, 100]);
+    endpoints.remove(0);
+    plugin.endpointRemoved(0);
+    expect(plugin.gaugeRows()).toEqual([]);
+  });
+
   it("keeps the load of others when an estimate goes beyond all numbers", () => {
     const { plugin, load, request, pick } = scene({ addEstimatedOutputTokens: true, outputRatio: 1e308 });
     pick(request(), 0);
