@@ -17,7 +17,7 @@ const JSON_SOURCE: UsageSource = {
   },
 };
 
-/** `message_start` tells the prompt's tokens, `message_delta` the output's so far. */
+/** `message_start` tells the prompt's tokens, `message_delta` the output's so far; cached ones are told by either. */
 const EVENT_SOURCE: EventUsageSource = {
   paths: ["type", "message.usage", "usage"],
   mark: USAGE_MARK,
@@ -37,7 +37,7 @@ function counts(usage: unknown, prompt: string | undefined, completion: string |
   return {
     promptTokens: prompt === undefined ? -1 : numberCount(member(usage, prompt)),
     completionTokens: completion === undefined ? -1 : numberCount(member(usage, completion)),
-    cachedTokens: prompt === undefined ? -1 : numberCount(member(usage, "cache_read_input_tokens")),
+    cachedTokens: numberCount(member(usage, "cache_read_input_tokens")),
   };
 }
 

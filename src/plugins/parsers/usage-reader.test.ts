@@ -144,6 +144,34 @@ describe("usage from an OpenAI stream", () => {
   });
 });
 
+describe("usage from an answer that never ends", () => {
+  const told = 'data: {"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n';
+
+  it.each([
+    ["small events", 'data: {"choices":[{"text":"x"}],"usage":null}\n\n'],
+    ["comments", ": ping\n\n"],
+    ["one line", "data: x"],
+    ["brackets", "data: [{"],
+    ["a key", 'data: {"usage'],
+    ["a usage", 'data: {"usage":{"prompt_tokens":9,"x":["y",{'],
+    ["line feeds", "\n"],
+    ["bytes that are no text", "\u0000\u00ff"],
+  ])("is what its events have told so far, behind 2 MB of %s", (_, text) => {
+    const reader = createOpenAiUsageReader(true);
+    reader.push(Buffer.from(told), false);
+    const piece = Buffer.from(text.repeat(Math.ceil((1 << 18) / text.length)));
+    for (let i = 0; i < 8; i++) reader.push(piece, false);
+    expect(reader.usage()).toEqual(usage(1, 2));
+  });
+
+  it("is not known of a body that has not ended", () => {
+    const reader = createOpenAiUsageReader(false);
+    reader.push(Buffer.from('{"usage":{"prompt_tokens":1},"text":"'), false);
+    for (let i = 0; i < 8; i++) reader.push(Buffer.alloc(1 << 18, '\\"'), false);
+    expect(reader.usage()).toBeUndefined();
+  });
+});
+
 describe("usage from Anthropic's API", () => {
   const start =
     'event: message_start\ndata: {"type":"message_start","message":{"id":"msg","usage":{"input_tokens":12,"cache_read_input_tokens":3,"output_tokens":1}}}\n\n';
@@ -154,6 +182,12 @@ describe("usage from Anthropic's API", () => {
     for (const chunks of cuts(start + delta + stop)) {
       expect(read(createAnthropicUsageReader(true), ...chunks)).toEqual(usage(12, 7, 3));
     }
+  });
+
+  it("has the cached tokens that vLLM tells at the end", () => {
+    const told = delta.replace('"output_tokens":7', '"input_tokens":14,"output_tokens":7,"cache_read_input_tokens":8');
+    const begun = start.replace('"cache_read_input_tokens":3,', "");
+    expect(read(createAnthropicUsageReader(true), begun, told, stop)).toEqual(usage(12, 7, 8));
   });
 
   it.each([

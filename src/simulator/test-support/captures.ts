@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
 const folder = new URL("../../../test/captures/vllm/", import.meta.url);
@@ -12,7 +12,7 @@ export interface CapturedResponse {
 
 /** `name` as in `http/chat-stream-usage`. */
 export function capturedResponse(name: string): CapturedResponse {
-  const bytes = readFileSync(new URL(`${name}.response.http`, folder));
+  const bytes = captured(`${name}.response.http`);
   const end = bytes.indexOf("\r\n\r\n");
   const [status, ...lines] = bytes.subarray(0, end).toString("latin1").split("\r\n");
   const headers = Object.fromEntries(
@@ -25,9 +25,15 @@ export function capturedResponse(name: string): CapturedResponse {
 
 /** The body of a captured request. */
 export function capturedRequest(name: string): { readonly path: string; readonly body: string } {
-  const text = readFileSync(new URL(`${name}.request.http`, folder), "utf8");
+  const text = captured(`${name}.request.http`).toString("utf8");
   const end = text.indexOf("\r\n\r\n");
   return { path: text.split(" ")[1], body: text.slice(end + 4) };
+}
+
+/** A file of the captures, gzipped or not. */
+function captured(name: string): Buffer {
+  const file = new URL(name, folder);
+  return existsSync(file) ? readFileSync(file) : gunzipSync(readFileSync(new URL(`${name}.gz`, folder)));
 }
 
 /** A captured page of `/metrics`. */
