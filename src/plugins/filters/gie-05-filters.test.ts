@@ -46,6 +46,11 @@ describe("least-queue-filter", () => {
       [0, 1, 2],
     ],
     [[null, 3, 4], [0]],
+    // As in GIE 0.5, the greatest is not below 0.
+    [
+      [-4, -2],
+      [0, 1],
+    ],
     // The range is 1 wide: 5 / 3 is cut to a whole number.
     [
       [1, 2, 6],

@@ -12,7 +12,7 @@ const WIDTH_WEIGHT = 0.7;
 const WIDTH_SCALE_TOKENS = 10_000;
 const DISTANCE_SCALE_TOKENS = 1000;
 /** About the greatest number that stock reads (a Go int); a label with one above is no range. */
-const TOKENS_MAX = 2 ** 63;
+const TOKENS_MAX = 9_223_372_036_854_775_808;
 const RANGE = /^([+]?\d+)-([+]?\d+)$/;
 
 const params = z.strictObject({
