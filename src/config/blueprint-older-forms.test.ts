@@ -55,12 +55,12 @@ parser: {pluginRef: passthrough-parser}`,
     [
       "parameters of newer releases",
       "plugins: [{type: program-aware-fairness, parameters: {strategy: turn-priority}}]",
-      "1:65: plugins[0].parameters.strategy: FOUND what only other releases take",
+      "1:65: plugins[0].parameters.strategy: FOUND what the recorded stock release does not take",
     ],
     [
       "parameters of this project's own",
       "plugins: [{type: approx-prefix-cache-producer, parameters: {scheme: v0.7}}]",
-      "1:61: plugins[0].parameters.scheme: FOUND what only other releases take",
+      "1:61: plugins[0].parameters.scheme: FOUND what the recorded stock release does not take",
     ],
     [
       "a time to live for a band",
