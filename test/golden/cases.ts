@@ -108,6 +108,8 @@ export interface Answers {
   readonly metrics?: Readonly<Record<string, number>>;
   /** The same at the `scrape` steps, by name. */
   readonly scrapes?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** The page's families, as `NAME TYPE`. */
+  readonly families?: readonly string[];
 }
 
 export interface Recording {

@@ -15,6 +15,8 @@ export interface Stack {
   readonly envoy: RunningEnvoy;
   readonly folder: string;
   readonly endpointsFile: string;
+  /** The picker's metrics page. */
+  readonly metricsUrl: string;
   /** Value of a series on the picker's metrics page; 0 when it is not there. */
   metric(series: string): Promise<number>;
   /** Sets what a pod does wrong. */
@@ -87,8 +89,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   await epp.line('"serving"');
   const envoy = await startEnvoy({ extProcPort: grpcPort, ...options.envoy });
   onTestFinished(() => envoy.stop());
+  const metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
   const metric = async (series: string) => {
-    const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const page = await (await fetch(metricsUrl)).text();
     const wanted = withSortedLabels(series);
     const line = page.split("\n").find((candidate) => withSortedLabels(candidate.replace(/ \S+$/, "")) === wanted);
     return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
@@ -102,6 +105,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     envoy,
     folder,
     endpointsFile,
+    metricsUrl,
     metric,
     async fault(pod, faults) {
       const response = await fetch(`${fleet.pods[pod].url}/sim/faults`, {
