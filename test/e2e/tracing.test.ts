@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { describeWithEnvoy } from "../support/envoy.ts";
 import { startOtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { answerWhole } from "../support/ext-proc-rig.ts";
 import { freePorts } from "../support/free-ports.ts";
@@ -41,7 +42,7 @@ const tree = (spans: readonly ReceivedSpan[], { name, spanId }: ReceivedSpan): u
   return children.length === 0 ? name : { [name]: children.map((child) => tree(spans, child)) };
 };
 
-describe("traces over Envoy", () => {
+describeWithEnvoy("traces over Envoy", () => {
   it("has the stock spans under the client's, sent over OTLP, and sends the trace on to the pod", async () => {
     const receiver = await startOtlpReceiver();
     const stack = await startStack({
