@@ -128,7 +128,8 @@ export class PluginTable {
     if (parsed === undefined || !definition.stockParams) return parsed;
     const stock = new ProblemList();
     decode(definition.stockParams, node, where, stock, { foldCase: true });
-    for (const at of stock.problems) this.#problems.old(at.place, [at.path], "what the recorded stock release does not take");
+    for (const at of stock.problems)
+      this.#problems.old(at.place, [at.path], "what the recorded stock release does not take");
     return parsed;
   }
 }
