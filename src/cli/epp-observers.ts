@@ -4,6 +4,7 @@ import type { Env } from "../core/env.ts";
 import { createExchangeLog } from "../observability/exchange-log.ts";
 import { joinedMeters } from "../observability/joined-meters.ts";
 import type { PickerMetrics } from "../observability/picker-metrics.ts";
+import type { StreamMetrics } from "../observability/stream-metrics.ts";
 import type { Tracing } from "../observability/tracing/start-tracing.ts";
 import { readTraceSettings } from "../observability/tracing/trace-settings.ts";
 import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
@@ -16,6 +17,8 @@ export interface EppObservers {
   readonly probe: NonNullable<Env["probe"]>;
   /** Meters of one exchange. */
   openMeter(): ExchangeMeter;
+  /** Counts a stream; undefined where nobody asks for that. */
+  readonly openStream: StreamMetrics["open"] | undefined;
   /** Begins to take in what the core decides. */
   attach(driver: CoreDriver): void;
   /** Sends the traces that are left. */
@@ -24,15 +27,17 @@ export interface EppObservers {
 
 /** Joins the metrics with the traces and log lines that flags and environment ask for. */
 export async function eppObservers(
-  { tracing: isTraced, verbosity }: Pick<EppFlags, "tracing" | "verbosity">,
+  flags: Pick<EppFlags, "tracing" | "verbosity" | "enableGrpcStreamMetrics">,
   env: Readonly<Record<string, string | undefined>>,
   metered: PickerMetrics,
   log: Logger,
 ): Promise<EppObservers> {
+  const { tracing: isTraced, verbosity, enableGrpcStreamMetrics } = flags;
   const tracing = isTraced ? await tracingOf(env, log) : undefined;
   const openLog = createExchangeLog(log, verbosity);
   return {
     probe: tracing ? bothProbes(metered.probe, tracing.probe) : metered.probe,
+    openStream: enableGrpcStreamMetrics ? metered.streams().open : undefined,
     openMeter() {
       const meters: ExchangeMeter[] = [metered.exchanges.open()];
       const trace = tracing?.open();

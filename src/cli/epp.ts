@@ -74,7 +74,6 @@ function withoutEffect(flags: EppFlags): readonly string[] {
     "tls-min-version": flags.tlsMinVersion !== "",
     "tls-cipher-suites": flags.tlsCipherSuites.length > 0,
     "metrics-cert-dir": flags.metricsCertDir !== "",
-    "enable-grpc-stream-metrics": flags.enableGrpcStreamMetrics,
   };
   const names = Object.entries(set).flatMap(([name, isSet]) => (isSet ? [name] : []));
   return names.map((name) => `--${name} has no effect yet`);
@@ -159,6 +158,8 @@ async function startServer(
     emitEndpointScores: flags.emitEndpointScores,
     limits: serverLimits(flags),
     openMeter: () => observers.openMeter(),
+    ...(observers.openStream && { openStream: observers.openStream }),
+    probe: observers.probe,
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
     failed: (error) => log.error({ err: error }, "a stream failed"),
   });

@@ -5,6 +5,7 @@ export type Micros = number;
 
 /** Points of the request's way that a driver can time (names as in the stock EPP's plugin_duration_seconds). */
 export type ProbePoint =
+  | "RequestParsing"
   | "RequestHeader"
   | "Screener"
   | "DataProducer"
@@ -14,7 +15,10 @@ export type ProbePoint =
   | "Picker"
   | "ProfilePicker"
   | "ProcessProfilesResults"
-  | "PreRequest";
+  | "PreRequest"
+  | "ResponseReceived"
+  | "ResponseStreaming"
+  | "ResponseParsing";
 
 /** Everything that the core gets from outside. Time comes with each event; chance is a hash of the seed. */
 export interface Env {

@@ -19,11 +19,12 @@ export interface SchedulerMetrics {
  * Attempts of the scheduler, its time and that of each plugin (stock: metrics/metrics.go). A run goes from the profile
  * handler's first word to its last. Plugins are named by what the current plan calls them.
  * @param nowSeconds a clock that never goes back
+ * @param named name and type of what a probe calls by its name, or a parser by its type
  */
 export function createSchedulerMetrics(
   registry: Registry,
   nowSeconds: () => number,
-  typeOf: (plugin: string) => string,
+  named: (plugin: string) => { readonly name: string; readonly type: string },
 ): SchedulerMetrics {
   const attempts = new TwinFamily(SCHEDULER_FAMILIES.attempts, registry);
   const seconds = new TwinFamily(SCHEDULER_FAMILIES.seconds, registry);
@@ -39,7 +40,8 @@ export function createSchedulerMetrics(
     const key = `${point}/${plugin}`;
     const known = rows.get(key);
     if (known) return known;
-    const row = pluginSeconds.row(point, typeOf(plugin), plugin);
+    const { name, type } = named(plugin);
+    const row = pluginSeconds.row(point, type, name);
     rows.set(key, row);
     return row;
   };

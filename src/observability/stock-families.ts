@@ -161,3 +161,56 @@ export const SCHEDULER_FAMILIES = {
     },
   },
 } as const satisfies Readonly<Record<string, StockFamily>>;
+
+/** What is measured of ext_proc streams, where that is asked for. */
+export const STREAM_FAMILIES = {
+  inflight: {
+    name: "llm_d_epp_extproc_streams_inflight",
+    help: "[ALPHA] ext_proc streams that are open.",
+    type: "gauge",
+    labels: [],
+  },
+  seconds: {
+    name: "llm_d_epp_extproc_stream_duration_seconds",
+    help: "[ALPHA] Time that an ext_proc stream was open.",
+    type: "histogram",
+    labels: [],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600],
+  },
+  streams: {
+    name: "llm_d_epp_extproc_streams_total",
+    help: "[ALPHA] ext_proc streams that are over, by gRPC code.",
+    type: "counter",
+    labels: ["code"],
+  },
+} as const satisfies Readonly<Record<string, FamilySpec>>;
+
+/** Which build this is. */
+export const INFO_FAMILY = {
+  name: "llm_d_epp_info",
+  help: "The build: commit and reference.",
+  type: "gauge",
+  labels: ["commit", "build_ref"],
+  deprecated: { name: "inference_extension_info", labels: ["commit", "build_ref"] },
+} as const satisfies StockFamily;
+
+/** What goes wrong in the data layer. */
+export const DATA_LAYER_FAMILIES = {
+  pollErrors: {
+    name: "llm_d_epp_datalayer_poll_errors_total",
+    help: "Polls of a data source that failed.",
+    type: "counter",
+    labels: ["source_type"],
+    deprecated: { name: "llm_d_inference_scheduler_datalayer_poll_errors_total", labels: ["source_type"] },
+  },
+  extractErrors: {
+    name: "llm_d_epp_datalayer_extract_errors_total",
+    help: "Pages in which an extractor did not find what it looks for.",
+    type: "counter",
+    labels: ["source_type", "extractor_type"],
+    deprecated: {
+      name: "llm_d_inference_scheduler_datalayer_extract_errors_total",
+      labels: ["source_type", "extractor_type"],
+    },
+  },
+} as const satisfies Readonly<Record<string, StockFamily>>;

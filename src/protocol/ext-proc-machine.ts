@@ -320,6 +320,7 @@ export class ExtProcMachine {
       rename: requested !== "" && served !== "" && requested !== served ? { served, requested } : undefined,
       createReader: (eventStream: boolean) =>
         parser?.createResponseReader?.(eventStream, this.#options.joinsSplitUsage),
+      probe: parser && probeOf(this.#options, parser),
       bodyMode: this.#config?.responseBodyMode ?? BODY_MODE.fullDuplexStreamed,
       bodyBytesMax: this.#options.limits.bodyBytesMax,
     };
@@ -353,6 +354,10 @@ export class ExtProcMachine {
     return this.#config?.requestBodyMode ?? BODY_MODE.fullDuplexStreamed;
   }
 }
+
+/** Times what reads the responses of a parser's requests. */
+const probeOf = ({ probe }: MachineOptions, { type }: Parser) =>
+  probe && ((edge: "begin" | "end") => probe("ResponseParsing", type, edge));
 
 const sentBytes = (messages: readonly OutgoingMessage[]): number =>
   messages.reduce((sum, message) => sum + bodyBytesOf(message), 0);

@@ -1,3 +1,4 @@
+import type { Env } from "../core/env.ts";
 import type { EndCause, ServedWord } from "../core/events.ts";
 import type { MediaSettings } from "../core/media.ts";
 import type { Parser, PromptTokens, RewriteMode, Usage } from "../core/parser.ts";
@@ -50,6 +51,8 @@ export interface MachineOptions {
   readonly emitEndpointScores: boolean;
   readonly limits: ProtocolLimits;
   readonly account: BodyAccount;
+  /** Times the parsers, which it names by their types; absent: nobody does. */
+  readonly probe?: Env["probe"];
 }
 
 /** A request without its key, which its driver gives it. */

@@ -9,7 +9,7 @@ import type { ArrivingFacts, MachineOptions, ReadingPlan } from "./machine-optio
 const NAME_CHARS_MAX = 4096;
 
 /** What of a server's options reading a request takes. */
-export type ReadingOptions = Pick<MachineOptions, "plan" | "blockIds">;
+export type ReadingOptions = Pick<MachineOptions, "plan" | "blockIds" | "probe">;
 
 /** A request as it was read: what the core is told, and what the answer will need. */
 export interface ReadRequest {
@@ -49,7 +49,9 @@ export function readRequest(
   if (!parser) return noParser(path);
   const { media } = plan;
   const header = (name: string) => headerText(headers, name);
+  options.probe?.("RequestParsing", parser.type, "begin");
   const parsed = parser.parse({ path, header, body, ...(media && { media }) });
+  options.probe?.("RequestParsing", parser.type, "end");
   if (!parsed.ok) return { code: "BadRequest", message: parsed.message };
   if (parsed.model.length > NAME_CHARS_MAX) return nameTooLong("model", parsed.model, NAME_CHARS_MAX);
   if (parsed.cacheSalt.length > NAME_CHARS_MAX) return nameTooLong("cache_salt", parsed.cacheSalt, NAME_CHARS_MAX);

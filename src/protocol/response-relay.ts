@@ -22,6 +22,8 @@ export interface RelayOptions {
   readonly rename: { readonly served: string; readonly requested: string } | undefined;
   /** Reads usage from the body; told whether the answer is an event stream. */
   createReader(eventStream: boolean): ResponseReader | undefined;
+  /** Times the reader; absent: nobody does. */
+  readonly probe?: ((edge: "begin" | "end") => void) | undefined;
   /** Envoy's response body mode. */
   readonly bodyMode: number;
   /** Most bytes that are held back for a whole answer. */
@@ -84,7 +86,7 @@ export class ResponseRelay {
 
   body(message: BodyMessage): Relayed {
     const { body, endOfStream } = message;
-    this.#reader?.push(body, endOfStream);
+    this.#read(body, endOfStream);
     const { bodyMode, bodyBytesMax } = this.#options;
     if (bodyMode !== BODY_MODE.fullDuplexStreamed) return this.#inPlace(body, endOfStream);
     if (!this.#streaming) {
@@ -99,6 +101,14 @@ export class ResponseRelay {
       return this.#pass([...this.#flush(false)], body, endOfStream);
     }
     return this.#pass([], body, endOfStream);
+  }
+
+  #read(body: Uint8Array, endOfStream: boolean): void {
+    if (!this.#reader) return;
+    const { probe } = this.#options;
+    probe?.("begin");
+    this.#reader.push(body, endOfStream);
+    probe?.("end");
   }
 
   trailers(): Relayed {

@@ -64,6 +64,10 @@ export interface ExtProcServerOptions {
   readonly startTransport?: StartTransport;
   /** Opens the meter of a stream; absent: nothing is measured. */
   readonly openMeter?: () => ExchangeMeter;
+  /** Told of each stream that opens; gives what is called when it is over, with its gRPC code. Absent: nobody counts them. */
+  readonly openStream?: () => (code: number) => void;
+  /** Times the parsers. */
+  readonly probe?: MachineOptions["probe"];
   /** Told of errors that should not be; each cost one stream. */
   readonly failed?: (error: unknown) => void;
 }
@@ -107,9 +111,11 @@ export async function startExtProcServer(options: ExtProcServerOptions): Promise
     openMeter: options.openMeter,
     failed: failedOf(options),
   };
+  const serve: StreamHandler = (serverStream) => serveExtProc(serverStream, stream);
+  const counted = options.openStream ? countedStreams(serve, options.openStream) : serve;
   const process: StreamHandler = (serverStream) => {
     streamCount++;
-    const events = serveExtProc(serverStream, stream);
+    const events = counted(serverStream);
     return {
       ...events,
       onClosed(how) {
@@ -153,6 +159,28 @@ export async function startExtProcServer(options: ExtProcServerOptions): Promise
   };
 }
 
+/** Tells of each stream's beginning and end. As stock, one that the proxy broke off ended well: Envoy ends them so. */
+function countedStreams(serve: StreamHandler, open: () => (code: number) => void): StreamHandler {
+  return (serverStream) => {
+    const over = open();
+    let code = 0;
+    const events = serve({
+      send: (parts, flushed) => serverStream.send(parts, flushed),
+      end(status) {
+        ({ code } = status);
+        serverStream.end(status);
+      },
+    });
+    return {
+      ...events,
+      onClosed(how) {
+        events.onClosed(how);
+        over(code);
+      },
+    };
+  };
+}
+
 const machineOptions = (
   options: ExtProcServerOptions,
   limits: ExtProcLimits,
@@ -167,6 +195,7 @@ const machineOptions = (
   emitEndpointScores: options.emitEndpointScores ?? false,
   limits,
   account,
+  ...(options.probe && { probe: options.probe }),
 });
 
 const failedOf = (options: ExtProcServerOptions) => options.failed ?? (() => undefined);

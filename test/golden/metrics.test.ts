@@ -5,8 +5,6 @@ import { FAMILIES, playableOf } from "./families.ts";
 import { samplesOf } from "./metrics-page.ts";
 import { play } from "./player.ts";
 
-/** Families of the stock page that are not told yet. */
-const UNTOLD = /^(llm_d_epp|inference_extension)_extproc_/;
 const TOLERANCE = 1e-6;
 
 const recordings = FAMILIES.flatMap((family) => playableOf(family).playable).filter(
@@ -21,7 +19,7 @@ async function differences({ case: testCase, answers }: Recording): Promise<read
   const picks = (streams: typeof got.streams) =>
     JSON.stringify(Object.values(streams).map(({ messages }) => messages.map(destinationOf)));
   const samePicks = picks(answers.streams) === picks(got.streams);
-  const counts = (series: string) => !UNTOLD.test(series) && (samePicks || !/(pod|endpoint)_name=/.test(series));
+  const counts = (series: string) => samePicks || !/(pod|endpoint)_name=/.test(series);
   const pages = [[answers.metrics, await metrics.metrics()] as const];
   for (const [name, recorded] of Object.entries(answers.scrapes ?? {}))
     pages.push([recorded, await scrapes.get(name)!]);

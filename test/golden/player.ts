@@ -10,6 +10,7 @@ import { createCoreMetricsExtractor } from "../../src/plugins/data-layer/core-me
 import type { PageExtractor } from "../../src/plugins/data-layer/page-extractor.ts";
 import { readEndpointsFile } from "../../src/plugins/data-layer/endpoints-file.ts";
 import { createPickerMetrics } from "../../src/observability/picker-metrics.ts";
+import type { StreamMetrics } from "../../src/observability/stream-metrics.ts";
 import { registerPluginMeasures } from "../../src/observability/plugin-measures.ts";
 import { BodyAccount } from "../../src/protocol/body-account.ts";
 import { createResponseEncoder, decodeRequest } from "../../src/protocol/codec.ts";
@@ -63,6 +64,7 @@ class Play {
   readonly #extractor: PageExtractor;
   readonly #ownIds = new Set<unknown>();
   readonly #metered = createPickerMetrics(() => this.#nowUs / 1e6);
+  readonly #openStream: StreamMetrics["open"] | undefined;
   readonly #scrapes = new Map<string, Promise<string>>();
   #nowUs = 1_000_000;
 
@@ -76,6 +78,8 @@ class Play {
     });
     this.#metered.attach(this.#driver);
     const flags = testCase.flags ?? [];
+    const countsStreams = flags.includes("--enable-grpc-stream-metrics=true");
+    this.#openStream = countsStreams ? this.#metered.streams().open : undefined;
     this.#machineOptions = {
       plan: readingPlanOf(this.#driver),
       blockIds,
@@ -159,7 +163,12 @@ class Play {
   #stream(name: string): PlayedStream {
     const known = this.#streams.get(name);
     if (known) return known;
-    const stream = new PlayedStream(this.#driver, this.#machineOptions, this.#metered.exchanges.open());
+    const stream = new PlayedStream(
+      this.#driver,
+      this.#machineOptions,
+      this.#metered.exchanges.open(),
+      this.#openStream,
+    );
     this.#streams.set(name, stream);
     return stream;
   }
@@ -192,10 +201,13 @@ class PlayedStream {
   status: { code: number; details?: string } | undefined;
   readonly #machine: ExtProcMachine;
   readonly #encode = createResponseEncoder();
+  readonly #over: ((code: number) => void) | undefined;
+  #isOver = false;
   #sent = 0;
   #key = -1;
 
-  constructor(driver: CoreDriver, options: MachineOptions, meter: ExchangeMeter) {
+  constructor(driver: CoreDriver, options: MachineOptions, meter: ExchangeMeter, openStream?: StreamMetrics["open"]) {
+    this.#over = openStream?.();
     this.#machine = new ExtProcMachine(options, {
       meter,
       arrive: (facts) => {
@@ -227,6 +239,8 @@ class PlayedStream {
   }
 
   close(how: "finished" | "reset"): void {
+    if (!this.#isOver) this.#over?.(this.status?.code ?? 0);
+    this.#isOver = true;
     if (!this.status) this.#machine.closed(how);
     this.status ??= { code: how === "reset" ? 1 : 0 };
   }
