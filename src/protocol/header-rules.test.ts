@@ -126,3 +126,29 @@ describe("isEventStream", () => {
     expect(isEventStream(fields(headers))).toBe(wanted);
   });
 });
+
+describe("trace headers", () => {
+  it("come after the length and take the place of the client's own", () => {
+    const fieldsOf = routeHeaders({
+      destination: "d",
+      contentLength: 3,
+      trace: fields([["traceparent", "ours"]]),
+      requestId: undefined,
+      passThrough: foldRequestHeaders(
+        fields([
+          ["TraceParent", "client's"],
+          ["tracestate", "v=1"],
+          ["baggage", "b"],
+        ]),
+      ),
+      edits: new Map(),
+    });
+    expect(fieldsOf.map(({ key, value }) => `${key}: ${textOf(value)}`)).toEqual([
+      "x-gateway-destination-endpoint: d",
+      "Content-Length: 3",
+      "traceparent: ours",
+      "tracestate: v=1",
+      "baggage: b",
+    ]);
+  });
+});
