@@ -5,6 +5,8 @@ import { eppHelp, eppOldHelp } from "../config/epp-flag-help.ts";
 import { parseEppFlags } from "../config/epp-flags.ts";
 import type { EppFlags } from "../config/epp-flags.ts";
 import { DEFAULT_CORE_LIMITS } from "../core/core-limits.ts";
+import { readBuildInfo, registerBuildInfo } from "../observability/build-info.ts";
+import { registerDataLayerErrors } from "../observability/data-layer-errors.ts";
 import { EventRecorder } from "../observability/event-recorder.ts";
 import { createLog } from "../observability/log.ts";
 import { startMetricsServer } from "../observability/metrics-server.ts";
@@ -181,6 +183,8 @@ function startMetrics(
     streamCount: () => extProc.streamCount,
     bodyBytesInFlight: () => extProc.bodyBytesInFlight,
   });
+  registerDataLayerErrors(registry, pool.scrapers);
+  registerBuildInfo(registry, readBuildInfo());
   return startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
 }
 

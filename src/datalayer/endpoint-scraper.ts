@@ -14,8 +14,8 @@ export type ScrapeErrorKind = "poll" | "extract";
 export interface ScrapeSink {
   /** What a page said. */
   onRow(row: SignalRow): void;
-  /** A page did not come, or lacked something. Earlier signals hold. */
-  onError(kind: ScrapeErrorKind, endpoint: PlacedEndpoint, cause: string): void;
+  /** A page did not come, or lacked something (that the extractor of this type wants). Earlier signals hold. */
+  onError(kind: ScrapeErrorKind, endpoint: PlacedEndpoint, cause: string, extractorType?: string): void;
 }
 
 export interface EndpointScraperOptions {
@@ -98,7 +98,9 @@ export class EndpointScraper {
       }
       const { slot, generation } = this.endpoint;
       if (result.row) this.#sink.onRow({ ...result.row, slot, generation });
-      if (result.errors.length > 0) this.#sink.onError("extract", this.endpoint, result.errors.join("; "));
+      if (result.errors.length > 0) {
+        this.#sink.onError("extract", this.endpoint, result.errors.join("; "), extractor.type);
+      }
     }
   }
 

@@ -228,7 +228,12 @@ describe("metrics scraper", () => {
     expect(watch.rows[0]).toEqual({ slot: 0, generation: 1, waiting: 4 });
     expect(failure.kind).toBe("extract");
     expect(failure.cause).toContain('Cannot find the metric "vllm:num_requests_running" on the page');
-    expect(scraper.counts).toEqual({ rows: watch.rows.length, poll: 0, extract: watch.failures.length });
+    expect(scraper.counts).toEqual({
+      rows: watch.rows.length,
+      poll: 0,
+      extract: watch.failures.length,
+      extractByType: new Map([["core-metrics-extractor", watch.failures.length]]),
+    });
   });
 });
 

@@ -31,6 +31,8 @@ export interface ScrapeCounts {
   rows: number;
   poll: number;
   extract: number;
+  /** `extract` by the type of the extractor that did not find all. */
+  readonly extractByType: Map<string, number>;
 }
 
 /** Gets pages of endpoints, again and again, each on a connection and a ticker of its own. */
@@ -63,14 +65,17 @@ export function createPageScraper(options: PageScraperOptions, sink: ScrapeSink)
   const { pageBytesMax = 8 << 20, pageBytesInFlightMax = 64 << 20 } = options;
   const buffers = new PageBuffers({ pageBytesMax, pageBytesInFlightMax });
   const scrapers = new Map<number, EndpointScraper>();
-  const counts: ScrapeCounts = { rows: 0, poll: 0, extract: 0 };
+  const counts: ScrapeCounts = { rows: 0, poll: 0, extract: 0, extractByType: new Map() };
   const counted: ScrapeSink = {
     onRow(row) {
       counts.rows++;
       sink.onRow(row);
     },
-    onError(kind, endpoint, cause) {
+    onError(kind, endpoint, cause, extractorType) {
       counts[kind]++;
+      if (extractorType !== undefined) {
+        counts.extractByType.set(extractorType, (counts.extractByType.get(extractorType) ?? 0) + 1);
+      }
       sink.onError(kind, endpoint, cause);
     },
   };

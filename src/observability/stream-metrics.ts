@@ -5,7 +5,7 @@ import { STREAM_FAMILIES } from "./stock-families.ts";
 /** Measures the ext_proc streams themselves (--enable-grpc-stream-metrics). */
 export interface StreamMetrics {
   /** A stream opened. Gives what is to be called once when it is over, with its gRPC code. */
-  open(): (code: number) => void;
+  readonly open: () => (code: number) => void;
 }
 
 /** gRPC codes by number, as Go spells them. */
