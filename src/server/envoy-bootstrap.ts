@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly healthIntervalMs?: number;
   /** Most bytes that Envoy buffers of a body. */
   readonly bufferBytesMax?: number;
+  /** What pods speak: HTTP/1.1 unless h2c is said. */
+  readonly podProtocol?: "http/1.1" | "h2c";
   /** A file that gets a line of this form (Envoy's own format) when a request is over. */
   readonly accessLog?: { readonly path: string; readonly format: string };
 }
@@ -35,7 +37,7 @@ export function envoyBootstrap(options: EnvoyOptions): object {
           filter_chains: [{ filters: [connectionManager(options)] }],
         },
       ],
-      clusters: [podsCluster(), pickerCluster(options)],
+      clusters: [podsCluster(options), pickerCluster(options)],
     },
   };
 }
@@ -111,13 +113,15 @@ const subsetFilter = (members: readonly string[]): object => ({
 });
 
 /** The pods: whatever address the picker's header names. */
-const podsCluster = (): object => ({
+const podsCluster = ({ podProtocol }: EnvoyOptions): object => ({
   name: "pods",
   type: "ORIGINAL_DST",
   connect_timeout: "5s",
   lb_policy: "CLUSTER_PROVIDED",
   original_dst_lb_config: { use_http_header: true, http_header_name: "x-gateway-destination-endpoint" },
-  typed_extension_protocol_options: protocolOptions({ http_protocol_options: { enable_trailers: true } }),
+  typed_extension_protocol_options: protocolOptions(
+    podProtocol === "h2c" ? { http2_protocol_options: {} } : { http_protocol_options: { enable_trailers: true } },
+  ),
 });
 
 const pickerCluster = (options: EnvoyOptions): object => ({

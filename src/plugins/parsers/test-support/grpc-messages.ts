@@ -8,7 +8,7 @@ const number = (id: number) => ({ id, type: "uint32" });
 const PRESENT = { proto3_optional: true };
 
 /** The messages that the gRPC parsers read, as their projects publish them; fields that no test fills are left out. */
-const MESSAGES = {
+export const MESSAGES = {
   SamplingParams: message({
     temperature: { id: 1, type: "float", options: PRESENT },
     max_tokens: { id: 8, type: "uint32", options: PRESENT },
