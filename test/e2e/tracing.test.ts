@@ -28,6 +28,10 @@ async function ask(url: string, body: unknown, headers: Record<string, string> =
 const posted = ({ pod }: PickerProcess) =>
   pod.requests.filter(({ method }) => method === "POST").map(({ headers }) => headers);
 
+/** Has Node say what it loads. */
+const LOADS = { NODE_DEBUG: "module" };
+const loads = ({ epp }: PickerProcess, name: string): boolean => epp.stderr.some((line) => line.includes(`/${name}/`));
+
 const oneOf = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
   const found = spans.filter((span) => span.name === name);
   expect(found.map((span) => span.name)).toEqual([name]);
@@ -135,10 +139,12 @@ schedulingProfiles:
 
   it("gives the pod one traceparent, of the picker's span, with the client's tracestate and baggage", async () => {
     const receiver = await startOtlpReceiver();
-    const picker = await startPickerProcess({ answer: answerWhole, config: CONFIG, env: otlp(receiver.address) });
+    const env = { ...otlp(receiver.address), ...LOADS };
+    const picker = await startPickerProcess({ answer: answerWhole, config: CONFIG, env });
     const headers = { traceparent: TRACEPARENT, tracestate: "vendor=1", baggage: "tenant=t1" };
     expect(await ask(picker.url, CHAT, headers)).toBe(200);
     expect(await picker.stop()).toBe(0);
+    expect(loads(picker, "@opentelemetry/sdk-trace")).toBe(true);
     const span = oneOf(receiver.spans, "gateway.request");
     expect(posted(picker)).toMatchObject([
       { traceparent: `00-${TRACE_ID}-${span.spanId}-01`, tracestate: "vendor=1", baggage: "tenant=t1" },
@@ -180,11 +186,12 @@ schedulingProfiles:
     ["nobody is named who takes them", {}, []],
     ["--tracing=false is given", otlp("127.0.0.1:1"), ["--tracing=false"]],
   ])("has none when %s: the client's headers pass as they are, nothing is printed", async (_, env, flags) => {
-    const picker = await startPickerProcess({ answer: answerWhole, config: CONFIG, env, flags });
+    const picker = await startPickerProcess({ answer: answerWhole, config: CONFIG, env: { ...env, ...LOADS }, flags });
     expect(await ask(picker.url, CHAT, { traceparent: TRACEPARENT })).toBe(200);
     expect(await ask(picker.url, CHAT)).toBe(200);
     expect(await picker.stop()).toBe(0);
     expect(posted(picker).map((headers) => headers["traceparent"])).toEqual([TRACEPARENT, undefined]);
+    expect([loads(picker, "@grpc/grpc-js"), loads(picker, "@opentelemetry/sdk-trace")]).toEqual([true, false]);
     expect(picker.epp.stdout).toEqual([]);
   });
 
