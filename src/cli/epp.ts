@@ -24,6 +24,8 @@ import { configSource } from "./config-source.ts";
 import { eppObservers, type EppObservers } from "./epp-observers.ts";
 
 const SEED_END = 2 ** 32;
+/** Longest x-request-id in the log; more is cut off. */
+const LOGGED_CHARS_MAX = 256;
 /** Most bytes of an event log. */
 const RECORD_BYTES_MAX = 16 * 1024 ** 3;
 
@@ -163,7 +165,7 @@ async function startServer(
     ...(observers.openStream && { openStream: observers.openStream }),
     probe: observers.probe,
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
-    failed: (error) => log.error({ err: error }, "a stream failed"),
+    failed: (error, requestId) => log.error({ err: error, ...streamName(requestId) }, "a stream failed"),
   });
 }
 
@@ -185,7 +187,8 @@ function startMetrics(
   });
   registerDataLayerErrors(registry, pool.scrapers);
   registerBuildInfo(registry, readBuildInfo());
-  return startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort });
+  const debug = { plan: () => pool.driver.core.plan, pprof: flags.enablePprof };
+  return startMetricsServer(registry, { host: "0.0.0.0", port: flags.metricsPort, debug });
 }
 
 async function tlsSource(flags: EppFlags, log: Logger): Promise<TlsSource | undefined> {
@@ -199,6 +202,9 @@ async function tlsSource(flags: EppFlags, log: Logger): Promise<TlsSource | unde
     },
   });
 }
+
+const streamName = (requestId: string | undefined) =>
+  requestId === undefined ? {} : { "x-request-id": requestId.slice(0, LOGGED_CHARS_MAX) };
 
 const serverLimits = (flags: EppFlags) => ({
   bodyBytesMax: flags.bodyBytesMax,

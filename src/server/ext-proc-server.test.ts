@@ -183,12 +183,15 @@ describe("the ext_proc service", () => {
   });
 
   it("ends one stream with INTERNAL when something breaks, reports it, and serves on", async () => {
-    const { client, picker, failures, server } = await start();
+    const failures: string[] = [];
+    const { client, picker, server } = await start({
+      failed: (error, requestId) => failures.push(`${String(error)} of ${String(requestId)}`),
+    });
     picker.explode = true;
     const call = client.open(PROCESS);
     for (const message of REQUEST) send(call, message);
     expect(await call.status).toMatchObject({ code: 13 });
-    expect(String(failures)).toBe("Error: a bug");
+    expect(failures).toEqual(["Error: a bug of r"]);
     picker.explode = false;
     const next = client.open(PROCESS);
     expect(await exchange(next)).toEqual(WHOLE);

@@ -68,8 +68,8 @@ export interface ExtProcServerOptions {
   readonly openStream?: () => (code: number) => void;
   /** Times the parsers. */
   readonly probe?: MachineOptions["probe"];
-  /** Told of errors that should not be; each cost one stream. */
-  readonly failed?: (error: unknown) => void;
+  /** Told of errors that should not be, with the request's x-request-id once that is known; each cost one stream. */
+  readonly failed?: (error: unknown, requestId: string | undefined) => void;
 }
 
 export interface ExtProcServer {

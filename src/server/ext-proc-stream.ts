@@ -18,7 +18,7 @@ export interface ExtProcStreamOptions {
   /** Opens the meter of a stream; absent: nothing is measured. */
   readonly openMeter?: (() => ExchangeMeter) | undefined;
   /** Told of an error that should not be: the stream that met it ended with INTERNAL, others go on. */
-  readonly failed: (error: unknown) => void;
+  readonly failed: (error: unknown, requestId: string | undefined) => void;
 }
 
 const encode = createResponseEncoder();
@@ -27,9 +27,11 @@ const encode = createResponseEncoder();
 export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions): StreamEvents {
   const { picker } = options;
   let key = -1;
+  let requestId: string | undefined;
   const host: MachineHost = {
     meter: options.openMeter?.(),
     arrive(facts) {
+      ({ requestId } = facts);
       const requester = {
         decided(decision: Decision) {
           // The decision may come before `arrive` returns.
@@ -65,11 +67,11 @@ export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions
         ? `Cannot read ProcessingRequest: ${error.message}`
         : "Cannot serve the stream: see the log";
       stream.end({ code: malformed ? GRPC.invalidArgument : GRPC.internal, details });
-      if (!malformed) options.failed(error);
+      if (!malformed) options.failed(error, requestId);
       try {
         machine.closed("error");
       } catch (again) {
-        options.failed(again);
+        options.failed(again, requestId);
       }
     }
   }
