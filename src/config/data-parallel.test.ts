@@ -37,8 +37,9 @@ function scene(handler: string) {
     if (last?.kind !== "picked") throw new Error("Cannot go on: found no pick");
     return last;
   };
+  const idOf = (slot: number) => core.endpoints.description[slot].id;
   const loads = () => [...core.endpoints.slots()].map((slot) => load.requests(slot));
-  return { core, pick, loads };
+  return { core, pick, loads, idOf };
 }
 
 describe.each(HANDLERS)("a handler that sends ranks to their shared port (%s)", (handler) => {
@@ -50,6 +51,24 @@ describe.each(HANDLERS)("a handler that sends ranks to their shared port (%s)", 
     }
     expect(loads()).toEqual([1, 1, 1, 1]);
     for (let key = 0; key < 4; key++) core.step({ type: "requestEnded", atUs: 10, key, cause: "natural" });
+    expect(loads()).toEqual([0, 0, 0, 0]);
+  });
+
+  it("leaves it when the pick that the proxy fell back to is gone, and another has its place", () => {
+    const { core, pick, loads, idOf } = scene(handler);
+    let key = 0;
+    let picked = pick(key);
+    while (picked.targets[0] === picked.targets[1]) {
+      core.step({ type: "requestEnded", atUs: 30, key, cause: "natural" });
+      picked = pick(++key);
+    }
+    const { slots, targets } = picked;
+    core.step({ type: "endpointRemoved", atUs: 30, id: idOf(slots[1]) });
+    core.step({ type: "endpointUpserted", atUs: 30, endpoint: endpoint("new", "10.0.0.9") });
+    core.step({ type: "responseStarted", atUs: 30, key, served: targets[1] });
+    expect(core.endpoints.slotOf("default/new")).toBe(slots[1]);
+    expect(loads().reduce((sum, load) => sum + load)).toBe(1);
+    core.step({ type: "requestEnded", atUs: 31, key, cause: "natural" });
     expect(loads()).toEqual([0, 0, 0, 0]);
   });
 

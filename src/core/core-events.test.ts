@@ -49,6 +49,22 @@ describe("time", () => {
 });
 
 describe("events about a request", () => {
+  it("tell plugins what the proxy said of the endpoint that answered", () => {
+    const words: unknown[] = [];
+    const reading: PluginInstance = {
+      preRequest: ({ servedWord: { served, tells } }) => void words.push([served, tells]),
+      responseStarted: ({ servedWord: { served, tells } }) => void words.push([served, tells]),
+    };
+    const { step } = testCore({ compile: testCompiler(() => [reading]) });
+    step(upsert("a"));
+    step(arrive(0));
+    step({ type: "responseStarted", atUs: 1, key: 0, served: "10.0.0.1:8000", tells: true });
+    expect(words).toEqual([
+      [undefined, undefined],
+      ["10.0.0.1:8000", true],
+    ]);
+  });
+
   it("that is parked, over or was never there are noted, and change nothing", () => {
     const told: string[] = [];
     const telling: PluginInstance = {

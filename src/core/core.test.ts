@@ -106,6 +106,16 @@ describe("a core", () => {
     expect(core.endpoints.column("test-inflight").values[other]).toBe(0);
   });
 
+  it("leaves a reservation with the endpoint that was picked when another one has its address", () => {
+    const { step, core } = testCore();
+    step(upsert("a", "10.0.0.1"));
+    step(upsert("b", "10.0.0.1"));
+    step(arrive(0));
+    step(arrive(1));
+    for (const key of [0, 1]) step({ type: "responseStarted", atUs: 1, key, served: "10.0.0.1:8000" });
+    expect(core.endpoints.column("test-inflight").values.slice(0, 2)).toEqual(Float64Array.of(1, 1));
+  });
+
   it("moves a reservation off an endpoint that is gone, even to one in the same slot or at the same address", () => {
     for (const address of ["10.0.0.1", "10.0.0.2"]) {
       const { step, core } = testCore();

@@ -71,6 +71,12 @@ describe("pd-profile-handler", () => {
     expect(decisions(handler)).toEqual([["llm_d_epp_pd_decision_total", decision, 1]]);
   });
 
+  it("counts nothing where decode is the only profile", () => {
+    const handler = handlerOf({ deciderPluginName: "yes" });
+    expect(runStages(handler, requestOf(endpoints), { decode: [1] }).primary).toBe("decode");
+    expect(decisions(handler)).toEqual([]);
+  });
+
   it("refuses when there is no decode pod, and without a decode profile; neither counts", () => {
     const handler = handlerOf({ deciderPluginName: "yes" });
     expect(runStages(handler, requestOf(endpoints), { decode: "filtered-out", prefill: [1] })).toMatchObject({

@@ -79,7 +79,8 @@ schedulingProfiles:
         const decoded = decodeResult(request, results[primary]);
         if ("code" in decoded) return decoded;
         const prefilled = results[placeOf(profiles, prefillProfile)] !== undefined;
-        decisions.add(request.targetModel, stageDecision(false, prefilled));
+        // As stock: with decode alone nobody is asked, and nothing is counted.
+        if (profiles.length > 1) decisions.add(request.targetModel, stageDecision(false, prefilled));
         if (primaryPort === 0) return { primary };
         const targets = sharedPort(request, context.endpoints, decoded.slots, primaryPort);
         return { primary, targets, hidesScores: true };

@@ -29,6 +29,12 @@ describe("shares of revisions", () => {
   ];
   it.each(table)("by %s", (_, counts, mode, expected) => expect(sharesOf(counts, mode)).toEqual(expected));
 
+  it("lie in the order of their names, whatever the order of the candidates", () => {
+    const shares = revisionShares(podsOf({ b: [1, 1], a: [3, 3] }), ROLES, "sum");
+    const drawn = [0, 0.74, 0.76].map((draw) => drawnRevision(shares, new Set(["b", "a"]), draw));
+    expect(drawn).toEqual(["a", "a", "b"]);
+  });
+
   it("take the first role in the order that is given", () => {
     expect(sharesOf({ a: [8, 2], b: [2, 8] }, "max-role", ["decode", "prefill"])).toEqual({ a: 2 / 10, b: 8 / 10 });
   });
