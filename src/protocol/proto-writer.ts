@@ -68,6 +68,19 @@ export class ProtoWriter {
     this.#varint((field << 3) | WIRE.varint);
   }
 
+  /** An unsigned whole number up to 2^53. */
+  integer(field: number, value: number): void {
+    this.#room(10);
+    const low = value % 2 ** 28;
+    const high = Math.floor(value / 2 ** 28);
+    // Four bytes of seven bits, each saying that more follows, then the rest.
+    if (high > 0) {
+      this.#varint(high);
+      for (let shift = 21; shift >= 0; shift -= 7) this.#buffer[--this.#at] = ((low >>> shift) & 0x7f) | 0x80;
+    } else this.#varint(low);
+    this.#varint((field << 3) | WIRE.varint);
+  }
+
   double(field: number, value: number): void {
     this.#room(8);
     this.#at -= 8;
