@@ -1,4 +1,8 @@
-import { expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generate } from "selfsigned";
+import { expect, it, onTestFinished } from "vitest";
 import { describeWithEnvoy } from "../support/envoy.ts";
 import { startOtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { answerWhole } from "../support/ext-proc-rig.ts";
@@ -193,6 +197,26 @@ schedulingProfiles:
     expect(posted(picker).map((headers) => headers["traceparent"])).toEqual([TRACEPARENT, undefined]);
     expect([loads(picker, "@grpc/grpc-js"), loads(picker, "@opentelemetry/sdk-trace")]).toEqual([true, false]);
     expect(picker.epp.stdout).toEqual([]);
+  });
+
+  it("sends them over TLS to a receiver whose authority the environment names", async () => {
+    const pair = await generate([{ name: "commonName", value: "127.0.0.1" }], {
+      extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }],
+    });
+    const receiver = await startOtlpReceiver(pair);
+    const folder = mkdtempSync(join(tmpdir(), "otlp-ca-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const ca = join(folder, "ca.pem");
+    writeFileSync(ca, pair.cert);
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `https://${receiver.address}`,
+      OTEL_EXPORTER_OTLP_CERTIFICATE: ca,
+      OTEL_TRACES_SAMPLER: "always_on",
+    };
+    const picker = await startPickerProcess({ answer: answerWhole, config: CONFIG, env });
+    expect(await ask(picker.url, CHAT)).toBe(200);
+    expect(await picker.stop()).toBe(0);
+    oneOf(receiver.spans, "gateway.request");
   });
 
   it("serves on when the receiver is gone, and says so once", async () => {

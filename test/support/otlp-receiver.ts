@@ -65,8 +65,11 @@ interface ExportRequest {
   }[];
 }
 
-/** Starts an OTLP/gRPC trace receiver for the test that runs, on grpc-js. */
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/** Starts an OTLP/gRPC trace receiver for the test that runs, on grpc-js; over TLS with a certificate (PEM). */
+export async function startOtlpReceiver(tls?: {
+  readonly cert: string;
+  readonly private: string;
+}): Promise<OtlpReceiver> {
   const definition = loadSync(fileURLToPath(new URL("otlp-trace.proto", import.meta.url)), {
     longs: String,
     defaults: true,
@@ -88,9 +91,12 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
+    const credentials = tls
+      ? ServerCredentials.createSsl(null, [
+          { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.private) },
+        ])
+      : ServerCredentials.createInsecure();
+    server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   onTestFinished(() => server.forceShutdown());
   return {
