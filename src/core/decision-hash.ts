@@ -8,8 +8,8 @@ const BYTES_FIRST = 4096;
 /**
  * Canonical hash over all decisions so far: h = XXH64(h ++ bytes of the decision), h and all numbers as little-endian
  * doubles (h as two, of its low and its high half), texts as their length and UTF-16, candidates as the XXH64 of their
- * ids. The bytes hold the request, its media, the outcome and every reason (drops, raw scores, totals, draws), so two runs with
- * one hash decided the same for the same reasons, bit for bit.
+ * ids. The bytes hold the request, its media, the outcome and every reason (drops, raw scores, totals, draws), so two
+ * runs with one hash decided the same for the same reasons, bit for bit.
  */
 export class DecisionHash {
   #bytes = new Uint8Array(BYTES_FIRST);

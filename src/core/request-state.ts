@@ -45,7 +45,7 @@ export class RequestState implements PluginRequest {
   table!: CandidateTable;
   /** What was picked: first pick of each profile that ran, the primary's first. */
   targets: readonly ReservedTarget[] = [];
-  /** The primary profile's picks where the profile handler wrote their addresses itself; empty where they are the endpoints'. */
+  /** The primary profile's picks where the profile handler wrote their addresses itself; empty elsewhere. */
   destinations: readonly OwnDestination[] = [];
   /** True from the pick until everything is given back. */
   reserved = false;

@@ -55,7 +55,8 @@ const params = z
  * floor(floor(seconds * source's FPS) / frameStride), bounded, then (sampled) divided by temporalPatchSize; a sound a
  * quarter of the bytes of its base64 text and format. Each stands in the prompt as so many copies of its content's
  * XXH64, low half. Headers x-llm-d-video-duration-seconds, x-llm-d-video-resolution (`640x360`) and x-llm-d-video-fps
- * count before the parameters. A request whose API has no prompt is a failure that ends the producers, not the request, as stock.
+ * count before the parameters. A request whose API has no prompt is a failure that ends the producers, not the request,
+ * as stock.
  * Source: requestcontrol/dataproducer/tokenizer.
  */
 export const tokenProducer = defineProducer({

@@ -36,12 +36,13 @@ const decider = (path: readonly string[], name: string): readonly PluginReferenc
  *
  * decode-first: decode; then encode and then prefill, each where its profile is there and its decider says yes, given
  * the decode pod. prefill-first: prefill, where its profile is there; then encode, where its decider says yes; then
- * decode. A stage without a decider does not run. While the later of prefill and decode runs, the pick of the earlier is
- * the request's peer endpoint, which topology affinity looks at.
+ * decode. Where a decider would be asked and there is none, the stage does not run. While the later of prefill and
+ * decode runs, the pick of the earlier is the request's peer endpoint, which topology affinity looks at.
  *
  * A stage that finds no pod is left out: the decode pod does its work. When decode finds none the request is refused, as
  * it is without a decode profile. Headers: x-prefiller-host-port is the first prefill pod, x-encoder-hosts-ports are
- * all encode pods; where there is none, the client's own header is taken away (--remove-client-headers). Each request that got a decode pod counts in llm_d_epp_disagg_decision_total.
+ * all encode pods; where there is none, the client's own header is taken away (--remove-client-headers). Each request
+ * that got a decode pod counts in llm_d_epp_disagg_decision_total.
  * Source: scheduling/profilehandler/disagg.
  */
 export const disaggProfileHandler = definePlugin(["profileHandler", "requestControl"], {
