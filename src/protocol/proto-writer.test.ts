@@ -10,14 +10,13 @@ function varintOf(value: number): number[] {
   return [...bytes, Number(rest)];
 }
 
-it("whole numbers up to 2^53 are written as varints", () => {
+it("whole numbers below 2^64 are written as varints", () => {
   const writer = new ProtoWriter();
   const isRight = (value: number): void => {
     writer.reset();
     writer.integer(3, value);
     expect([...writer.take()]).toEqual([24, ...varintOf(value)]);
   };
-  for (let bit = 0; bit < 53; bit++) for (const near of [-1, 0, 1]) isRight(2 ** bit + near);
-  isRight(Number.MAX_SAFE_INTEGER);
+  for (let bit = 0; bit < 64; bit++) for (const near of [-1, 0, 1]) isRight(Math.min(2 ** bit + near, 2 ** 64 - 2048));
   fc.assert(fc.property(fc.maxSafeNat(), isRight));
 });

@@ -68,16 +68,19 @@ export class ProtoWriter {
     this.#varint((field << 3) | WIRE.varint);
   }
 
-  /** An unsigned whole number up to 2^53. */
+  /** An unsigned whole number below 2^64, as exact as a double is. */
   integer(field: number, value: number): void {
     this.#room(10);
-    const low = value % 2 ** 28;
-    const high = Math.floor(value / 2 ** 28);
-    // Four bytes of seven bits, each saying that more follows, then the rest.
-    if (high > 0) {
-      this.#varint(high);
-      for (let shift = 21; shift >= 0; shift -= 7) this.#buffer[--this.#at] = ((low >>> shift) & 0x7f) | 0x80;
-    } else this.#varint(low);
+    let size = 1;
+    for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) size++;
+    const start = this.#at - size;
+    let rest = value;
+    for (let i = 0; i < size - 1; i++) {
+      this.#buffer[start + i] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    this.#buffer[start + size - 1] = rest;
+    this.#at = start;
     this.#varint((field << 3) | WIRE.varint);
   }
 
