@@ -137,6 +137,18 @@ describe("session affinity by a session's id", () => {
     expect([`${long}a`, `${long}b`, long].map((id) => keptPod(at(1, id)))).toEqual([0, 1, -1]);
   });
 
+  it("forgets the one that was idle the longest beyond 262,144", () => {
+    const { endpoints, plugin, at, keptPod } = scene();
+    const use = (id: string) => {
+      const request = at(0, id);
+      picked(plugin, request, rowOf(request, endpoints, 1));
+    };
+    for (let i = 0; i < 262_144; i++) use(`s${i}`);
+    use("s0");
+    use("one more");
+    expect(["s0", "s1", "s2", "one more"].map((id) => keptPod(at(1, id)))).toEqual([1, -1, 1, 1]);
+  });
+
   it("moves only when its endpoint was no candidate", () => {
     const { endpoints, plugin, at, keptPod } = scene();
     const first = at(0);
