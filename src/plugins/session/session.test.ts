@@ -65,6 +65,19 @@ describe("session affinity by an encoded endpoint", () => {
     expect([...request.responseHeaders]).toEqual([["x-session-token", "ZGVmYXVsdC/FgQ=="]]);
   });
 
+  it("tells nothing of an endpoint that is gone, nor of the one in its place", () => {
+    const flapping = pool();
+    const session = make(pluginType("session-affinity-scorer")!, {}, flapping);
+    const request = requestOf(flapping);
+    picked(session, request, rowOf(request, flapping, 0));
+    const slot = flapping.slotOf("default/pod-0");
+    const description = flapping.description[slot];
+    flapping.remove(slot);
+    flapping.add({ ...description, id: "default/another" });
+    session.responseStarted(request);
+    expect([...request.responseHeaders]).toEqual([]);
+  });
+
   it("uses its default header where the config names a blank one, and never sets a header without a name", () => {
     const blank = make(
       pluginType("session-affinity-scorer")!,
