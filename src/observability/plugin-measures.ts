@@ -9,12 +9,20 @@ import { registerPluginCounters } from "./plugin-counters.ts";
 /** Puts what plugins count and measure on the page: counters, gauges and histograms. A new config's plugins begin anew. */
 export function registerPluginMeasures(registry: Registry, plan: () => Plan): void {
   registerPluginCounters(registry, plan);
-  for (const { name, help } of PLUGIN_GAUGES) {
-    registerSamples(registry, { name, help: `[ALPHA] ${help}`, type: "gauge" }, () =>
-      plan()
-        .plugins.flatMap(({ plugin }) => told(plugin, "gaugeRows"))
-        .filter(({ gauge }) => gauge === name),
-    );
+  for (const { name, olderName, help } of PLUGIN_GAUGES) {
+    const rows = () =>
+      plan().plugins.flatMap(({ name: plugin_name, type: plugin_type, plugin }) =>
+        told(plugin, "gaugeRows").flatMap(({ gauge, labels, value }) =>
+          gauge === name ? [{ labels: olderName ? { plugin_name, plugin_type } : labels, value }] : [],
+        ),
+      );
+    registerSamples(registry, { name, help: `[ALPHA] ${help}`, type: "gauge" }, rows);
+    if (!olderName) continue;
+    const older = { name: olderName, help: `[ALPHA] [Deprecated: Use ${name}] ${help}`, type: "gauge" } as const;
+    registerSamples(registry, older, () => {
+      const all = rows();
+      return all.length === 0 ? [] : [{ labels: {}, value: all.reduce((sum, { value }) => sum + value, 0) }];
+    });
   }
   for (const { name, olderName, help, buckets } of PLUGIN_HISTOGRAMS) {
     const rows = () =>

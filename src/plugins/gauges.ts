@@ -3,6 +3,11 @@ export interface GaugeFamily {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
+  /**
+   * Of a gauge whose labels are the plugin's name and type: the name under which older releases tell it, in sum and
+   * without labels.
+   */
+  readonly olderName?: string;
 }
 
 const ENDPOINT_AND_FLOW = ["endpoint_name", "namespace", "producer_name", "fairness_id", "priority"];
@@ -19,5 +24,12 @@ export const INFLIGHT_TOKENS: GaugeFamily = {
   labelNames: ENDPOINT_AND_FLOW,
 };
 
+export const PREFIX_INDEX_SIZE: GaugeFamily = {
+  name: "llm_d_epp_prefix_indexer_size",
+  help: "Blocks that a prefix index holds, over all endpoints.",
+  labelNames: ["plugin_name", "plugin_type"],
+  olderName: "inference_extension_prefix_indexer_size",
+};
+
 /** All of them. */
-export const PLUGIN_GAUGES: readonly GaugeFamily[] = [INFLIGHT_REQUESTS, INFLIGHT_TOKENS];
+export const PLUGIN_GAUGES: readonly GaugeFamily[] = [PREFIX_INDEX_SIZE, INFLIGHT_REQUESTS, INFLIGHT_TOKENS];

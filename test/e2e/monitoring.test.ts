@@ -20,7 +20,6 @@ const TOLD_ELSEWHERE: Readonly<Record<string, string>> = {
   up: "Prometheus itself",
   "vllm:time_per_output_token_seconds_bucket": "vLLM before inter_token_latency_seconds",
   inference_objective_request_slo_violation_total: "predicted latency",
-  inference_extension_prefix_indexer_size: "the stock EPP, on a clock; ours tells warmpath_plugin_gauge",
 };
 
 /** What a variable of a dashboard is set to. */

@@ -6,6 +6,7 @@ import type { PluginContext, PluginInstance, PluginRequest, ReservedTarget } fro
 import { PrefixIndex } from "../../core/prefix-index.ts";
 import type { PromptBlocks } from "../../core/request-facts.ts";
 import { defineProducer } from "../define.ts";
+import { PREFIX_INDEX_SIZE } from "../gauges.ts";
 import { PluginHistogram, PREFIX_HIT_BYTES, PREFIX_HIT_RATIO } from "../histograms.ts";
 import { int } from "../params.ts";
 import type { PrefixHashes } from "./prefix-hashes.ts";
@@ -166,6 +167,10 @@ class ApproxPrefixCache implements PluginInstance {
 
   endpointRemoved(slot: number): void {
     this.#index.removeSlot(slot);
+  }
+
+  gaugeRows() {
+    return [{ gauge: PREFIX_INDEX_SIZE.name, labels: {}, value: this.#index.size }];
   }
 
   histograms() {
