@@ -1,3 +1,4 @@
+import { cookieFact } from "../core/cookie-fact.ts";
 import { mediaOf } from "../core/media.ts";
 import type { ParsedRequest, Parser } from "../core/parser.ts";
 import type { Rejection } from "../core/rejection.ts";
@@ -105,7 +106,7 @@ function tokensOf(
 function namedHeaders(headers: HeaderValues, names: readonly string[]): Readonly<Record<string, string>> {
   const named: Record<string, string> = {};
   for (const name of names) {
-    const value = headerText(headers, name);
+    const value = cookieFact(name, headerText(headers, "cookie")) ?? headerText(headers, name);
     if (value !== undefined) named[name] = value;
   }
   return named;

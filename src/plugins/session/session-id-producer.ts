@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cookieFactName } from "../../core/cookie-fact.ts";
 import { dataKey } from "../../core/data-key.ts";
 import { defineProducer } from "../define.ts";
 import { headerName } from "../params.ts";
@@ -38,30 +39,16 @@ plugins:
       sources: [{attribute: SessionIDDataKey}]
 `,
   params,
-  headerNames: ({ headerName: header }) => [header || "cookie"],
+  headerNames: ({ headerName: header, cookieName }) => [header || cookieFactName(cookieName)],
   data: (_params, name) => ({ produces: [sessionIdKey(name)] }),
   create: ({ headerName: header, cookieName }, { name }) => {
     const key = sessionIdKey(name);
     return {
       produce(request) {
-        const told = header === "" ? cookieOf(request.header("cookie") ?? "", cookieName) : request.header(header);
-        const id = told?.trim();
+        const id = request.header(header || cookieFactName(cookieName))?.trim();
         if (id) request.put(key, id);
         return undefined;
       },
     };
   },
 });
-
-/** Value of a cookie, without quotes around it; undefined when it is not there. */
-function cookieOf(cookies: string, name: string): string | undefined {
-  for (const part of cookies.split(";")) {
-    const equals = part.indexOf("=");
-    if (equals < 0 || part.slice(0, equals).trim() !== name) continue;
-    return part
-      .slice(equals + 1)
-      .trim()
-      .replace(/^"(.*)"$/, "$1");
-  }
-  return undefined;
-}
