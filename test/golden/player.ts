@@ -87,9 +87,10 @@ class Play {
       rewrite,
       removesClientHeaders: false,
       joinsSplitUsage: !flags.includes("--join-split-usage=false"),
-      emitEndpointScores: true,
+      emitEndpointScores: !flags.includes("--emit-endpoint-scores=false"),
       limits: LIMITS,
       account: new BodyAccount(1 << 30),
+      probe: this.#metered.probe,
     };
     const options = {
       ...OPTIONS,
