@@ -5,6 +5,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Registry } from "prom-client";
+import { metricCatalogue } from "./metric-catalogue.mjs";
 import { purposes, referencePages } from "./reference-pages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -21,12 +23,24 @@ const [table, old, { PLUGINS }, jsonSchema, { DEFAULT_CONFIG_TEXT }, { pluginExa
     "config/plugin-example.js",
   ].map(load),
 );
+const [families, counters, gauges, histograms, pool, driver, compile] = await Promise.all(
+  [
+    "observability/stock-families.js",
+    "plugins/counters.js",
+    "plugins/gauges.js",
+    "plugins/histograms.js",
+    "observability/pool-metrics.js",
+    "server/core-driver.js",
+    "config/compile-plan.js",
+  ].map(load),
+);
 const pages = await referencePages({
   flags: { ...table, ...old },
   plugins: PLUGINS,
   jsonSchema,
   defaultConfig: DEFAULT_CONFIG_TEXT,
   example: pluginExample,
+  metrics: metricCatalogue({ families, counters, gauges, histograms, pool, driver, compile, Registry }),
   purposes: await purposes(root, (from) => load(join("plugins", from.replace(/\.ts$/, ".js")))),
 });
 const folder = join(root, "docs/reference");

@@ -1,13 +1,22 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_CONFIG_TEXT } from "../src/config/default-config.ts";
 import * as table from "../src/config/epp-flag-table.ts";
 import * as jsonSchema from "../src/config/json-schema.ts";
 import * as old from "../src/config/old-flags.ts";
+import * as compile from "../src/config/compile-plan.ts";
+import * as pool from "../src/observability/pool-metrics.ts";
+import * as families from "../src/observability/stock-families.ts";
+import * as counters from "../src/plugins/counters.ts";
+import * as gauges from "../src/plugins/gauges.ts";
+import * as histograms from "../src/plugins/histograms.ts";
+import * as driver from "../src/server/core-driver.ts";
 import { pluginExample } from "../src/config/plugin-example.ts";
 import { PLUGINS } from "../src/plugins/list.ts";
+import { metricCatalogue } from "./metric-catalogue.mjs";
 import { purposes, referencePages } from "./reference-pages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -17,6 +26,7 @@ const pages: Readonly<Record<string, string>> = await referencePages({
   jsonSchema,
   defaultConfig: DEFAULT_CONFIG_TEXT,
   example: pluginExample,
+  metrics: metricCatalogue({ families, counters, gauges, histograms, pool, driver, compile, Registry }),
   purposes: await purposes(root, (from: string) => import(join(root, "src/plugins", from))),
 });
 

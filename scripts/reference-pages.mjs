@@ -12,11 +12,12 @@ const NOTE = "<!-- Made by scripts/docs-reference.mjs; change the source it name
  * Every page by its file name, as prettier formats it.
  * @param modules what src/config and src/plugins export, and `purposes` by plugin type
  */
-export async function referencePages({ flags, plugins, jsonSchema, defaultConfig, purposes, example }) {
+export async function referencePages({ flags, plugins, jsonSchema, defaultConfig, purposes, example, metrics }) {
   const pages = {
     "flags.md": flagsPage(flags),
     "config.md": configPage(jsonSchema.configJsonSchema(), defaultConfig),
     "plugins.md": pluginsPage(plugins, purposes),
+    "metrics.md": metricsPage(metrics),
     "endpoint-picker-config.schema.json": JSON.stringify(jsonSchema.configJsonSchema()),
   };
   for (const plugin of plugins) {
@@ -149,6 +150,39 @@ const POINT_TITLES = {
   extractor: "Extractors",
   discovery: "Endpoint discovery",
 };
+
+function metricsPage(entries) {
+  const sections = [
+    ["Under the stock EPP's names", (name) => !name.startsWith("warmpath_")],
+    ["Of our own", (name) => name.startsWith("warmpath_")],
+  ].map(([title, has]) => {
+    const lines = entries
+      .filter(({ name }) => has(name))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, olderName, type, labels, buckets, help }) => [
+        code(name) + (olderName ? ` ${code(olderName)}` : ""),
+        type,
+        labels.map(code).join(" "),
+        escaped(help) + (buckets ? ` Buckets ${code(bounds(buckets))}.` : ""),
+      ]);
+    return `## ${title}\n\n| family, older name | type | labels | what |\n| --- | --- | --- | --- |\n${rows(lines)}`;
+  });
+  return `${NOTE}
+
+# Metrics
+
+Source: \`src/observability/\`, and \`src/plugins/{counters,gauges,histograms}.ts\`. \`GET /metrics\` on \`--metrics-port\`.
+
+A family with an older name is told under both; the older one has fewer labels where the stock EPP's has. Model and
+fairness labels have at most 1000 values, a family at most 1000 rows; further ones count as \`other\`. Node's own
+\`process_*\` and \`nodejs_*\` families are on the page, too. Dashboards and alerts over these: \`deploy/monitoring\`.
+
+${sections.join("\n\n")}
+`;
+}
+
+const bounds = (buckets) =>
+  buckets.length <= 8 ? buckets.join(" ") : `${buckets.slice(0, 3).join(" ")} ... ${buckets.at(-1)}`;
 
 function pluginsPage(list, docs) {
   const sections = Object.entries(POINT_TITLES).flatMap(([point, title]) => {
