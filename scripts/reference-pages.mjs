@@ -152,10 +152,7 @@ const POINT_TITLES = {
 };
 
 function metricsPage(entries) {
-  const sections = [
-    ["Under the stock EPP's names", (name) => !name.startsWith("warmpath_")],
-    ["Of our own", (name) => name.startsWith("warmpath_")],
-  ].map(([title, has]) => {
+  const section = (title, has) => {
     const lines = entries
       .filter(({ name }) => has(name))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -166,7 +163,9 @@ function metricsPage(entries) {
         escaped(help) + (buckets ? ` Buckets ${code(bounds(buckets))}.` : ""),
       ]);
     return `## ${title}\n\n| family, older name | type | labels | what |\n| --- | --- | --- | --- |\n${rows(lines)}`;
-  });
+  };
+  const isOwn = (name) => name.startsWith("warmpath_");
+  const sections = [section("Under the stock EPP's names", (name) => !isOwn(name)), section("Of our own", isOwn)];
   return `${NOTE}
 
 # Metrics
