@@ -53,6 +53,10 @@ describe("flat keys of disagg-profile-handler", () => {
     );
   });
 
+  it("whose value is no text are an error at their own place", () => {
+    expect(() => handlerOf("{decodeProfile: 5}")).toThrow(/plugins\[0\]\.parameters\.decodeProfile: found 5/);
+  });
+
   it("are grouped by a migration, once", () => {
     const { text } = migrateConfig(config("{decodeProfile: d, deciderPluginName: always-disagg-pd-decider}"), "c.yaml");
     expect(text).toMatch(/profiles: *\{ ?decode: d ?\}, deciders: *\{ ?prefill: always-disagg-pd-decider ?\}/);
