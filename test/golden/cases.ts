@@ -67,6 +67,8 @@ export interface Case {
   readonly steps: readonly Step[];
   readonly pick?: "max" | "any";
   readonly stateful?: boolean;
+  /** Priorities of objectives by name; of our own cases alone, as recordings have no objects of Kubernetes. */
+  readonly objectives?: Readonly<Record<string, number>>;
   /** Whether `answers.metrics` was recorded. */
   readonly metricsToo?: boolean;
 }

@@ -20,19 +20,22 @@ export interface ExchangeOptions {
   readonly config: string;
   readonly flags?: readonly string[];
   readonly labels?: readonly Readonly<Record<string, string>>[];
+  /** Priorities of objectives by name. */
+  readonly objectives?: Readonly<Record<string, number>>;
   /** False: no page of any pod was ever read. */
   readonly scraped?: boolean;
 }
 
 /** What comes back when these messages are sent, stream after stream, as bytes through the codec and back. */
 export function exchange(options: ExchangeOptions, ...streams: readonly (readonly CaseMessage[])[]): Played {
-  const { pods, config, flags = [], labels = [], scraped = true } = options;
+  const { pods, config, flags = [], labels = [], objectives = {}, scraped = true } = options;
   const played = play(
     {
       id: "own",
       family: "own",
       config: `apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n${config}`,
       flags,
+      objectives,
       endpoints: pods.map((_, i) => ({
         name: `pod-${i}`,
         address: `192.168.1.${i + 1}`,

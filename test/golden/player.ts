@@ -99,6 +99,9 @@ class Play {
     };
     const source = { text: testCase.config.replaceAll("{endpoints}", "endpoints.yaml"), options };
     this.#driver.load(source);
+    for (const [name, priority] of Object.entries(testCase.objectives ?? {})) {
+      this.#driver.core.step({ type: "objectiveUpserted", atUs: this.#nowUs, name, priority });
+    }
     this.#extractor = extractorOf(source);
     registerPluginMeasures(this.#metered.registry, () => this.#driver.core.plan);
   }
