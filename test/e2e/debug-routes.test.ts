@@ -5,6 +5,7 @@ import { ProtoReader, WIRE } from "../../src/core/proto-reader.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import type { PluginInstance } from "../../src/core/plugin.ts";
 import { startMetricsServer } from "../../src/observability/metrics-server.ts";
+import { startStack } from "../support/stack.ts";
 
 const instance = (name: string, plugin: PluginInstance) => ({ name, type: `${name}-type`, plugin });
 const plan = {
@@ -154,3 +155,39 @@ function burnSomeTime(): number {
 function holdSomeMemory(): unknown {
   return Array.from({ length: 20_000 }, (_, i) => ({ i }));
 }
+
+describe("warmpath epp with --enable-grpc-stream-metrics", () => {
+  it("tells of its streams, its build and its plugins, and gives profiles", async () => {
+    const stack = await startStack({ flags: ["--enable-grpc-stream-metrics"] });
+    const base = stack.metricsUrl.replace(/metrics$/, "debug");
+    const chat = (content: string) =>
+      fetch(`${stack.url}/v1/chat/completions`, {
+        method: "POST",
+        body: JSON.stringify({ model: "my-model", messages: [{ role: "user", content }] }),
+      });
+    for (const content of ["a", "b", "a secret prompt"])
+      expect((await (await chat(content)).text()).length).toBeGreaterThan(0);
+    // Envoy ends its streams by breaking them off: that is well.
+    await expect.poll(() => stack.metric('llm_d_epp_extproc_streams_total{code="OK"}')).toBe(3);
+    expect(await stack.metric("llm_d_epp_extproc_streams_inflight")).toBe(0);
+    expect(await stack.metric("llm_d_epp_extproc_stream_duration_seconds_count")).toBe(3);
+    const page = await (await fetch(stack.metricsUrl)).text();
+    expect(page).toMatch(/^llm_d_epp_info\{build_ref="[^"]+",commit="[^"]+"\} 1$/m);
+    const state = await (await fetch(`${base}/plugins/state`)).text();
+    const { plugins } = JSON.parse(state) as { plugins: Record<string, object> };
+    expect(plugins["inflight-load-producer"]).toMatchObject({
+      type: "inflight-load-producer",
+      state: { gauges: { inflight_requests: 0 } },
+    });
+    expect(state).not.toContain("secret");
+    const profile = await fetch(`${base}/pprof/profile?seconds=0.2`);
+    expect(readProfile(new Uint8Array(await profile.arrayBuffer())).types).toContain("cpu/nanoseconds");
+  });
+
+  it("has no profiles with --enable-pprof=false", async () => {
+    const stack = await startStack({ flags: ["--enable-pprof=false"] });
+    const base = stack.metricsUrl.replace(/metrics$/, "debug");
+    expect((await fetch(`${base}/pprof/profile?seconds=0.1`)).status).toBe(404);
+    expect((await fetch(`${base}/plugins/state`)).status).toBe(200);
+  });
+});
