@@ -16,6 +16,8 @@ const READ_EVERY = 4;
 /** Memory is measured so many times over a run, at first after this share of it. */
 const MEASURES = 10;
 const WARM_SHARE = 0.4;
+/** Times that each hostile stream is served before, and after, memory is measured. */
+const HOSTILE_ROUNDS = 5;
 /** How much more memory may be in use at the end than after the warm-up. */
 const GROWTH_BYTES_MAX = 16 << 20;
 
@@ -113,6 +115,19 @@ describe("fuzz, in process", () => {
     for (const kind of ["routed", "refused with 400", "ended with 3", "unanswered"]) {
       expect(outcomes.get(kind) ?? 0).toBeGreaterThan(number / READ_EVERY / 100);
     }
+  });
+
+  it("hostile streams leave no memory behind", () => {
+    const target = new Target(cases[0]);
+    const streams = hostileStreams();
+    const round = () => {
+      for (const { messages } of streams) target.serve(messages, "reset", false);
+    };
+    for (let i = 0; i < HOSTILE_ROUNDS; i++) round();
+    const before = bytesInUse();
+    for (let i = 0; i < HOSTILE_ROUNDS; i++) round();
+    expect(bytesInUse() - before).toBeLessThan(GROWTH_BYTES_MAX / 4);
+    target.driver.close();
   });
 
   it.each(hostileStreams())("$name is answered or ended, and nothing is left of it", async ({ messages, answer }) => {

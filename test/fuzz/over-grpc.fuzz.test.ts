@@ -6,6 +6,7 @@ import { readingPlanOf } from "../../src/server/reading-plan.ts";
 import { connectBytes, type BytesClient } from "../../src/server/test-support/grpc-client.ts";
 import { RawHttp2 } from "../../src/server/test-support/raw-http2.ts";
 import { configsToFuzz, recordedSequences } from "./corpus.ts";
+import { hostileStreams } from "./hostile.ts";
 import { mutate, mutatedBytes, withBody } from "./mutations.ts";
 import { Random } from "./random.ts";
 import { Target } from "./target.ts";
@@ -93,6 +94,19 @@ it("mutated streams over gRPC, plain and gzip, get an answer or a clean status",
   console.log(
     `fuzz over gRPC: seed ${SEED}, ${count} mutated messages in ${streams} streams, ${resets} reset, ${shown}, 0 failures`,
   );
+});
+
+it("hostile streams over gRPC end with a clean status", async () => {
+  const { client, expectQuiet } = await startServer();
+  for (const { name, messages } of hostileStreams()) {
+    const { call, status } = client.open(PATH);
+    for (const message of messages) call.write(Buffer.from(message));
+    call.end();
+    const { code, details } = await status;
+    expect(CLEAN_CODES, `${name}: ${code} ${details}`).toContain(code);
+  }
+  await expectServing(client);
+  await expectQuiet();
 });
 
 it("a message that unpacks to more than may be received ends its own stream", async () => {
