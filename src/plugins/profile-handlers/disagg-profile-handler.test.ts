@@ -72,6 +72,13 @@ describe("disagg-profile-handler", () => {
       "encode-prefill-decode",
     ],
     [
+      "the decider of the newer of two flat keys",
+      { decodeProfile: "d", prefillProfile: "p", prefillDeciderPluginName: "no", deciderPluginName: "yes" },
+      { p: [2], d: [1] },
+      "d",
+      "decode-only",
+    ],
+    [
       "the flat form",
       { decodeProfile: "d", prefillProfile: "p", deciderPluginName: "yes" },
       { p: [2], d: [1] },
