@@ -22,6 +22,7 @@ import { directoryTls, selfSignedTls } from "../server/tls.ts";
 import type { Command } from "./command.ts";
 import { configSource } from "./config-source.ts";
 import { eppObservers, type EppObservers } from "./epp-observers.ts";
+import { observerFailure } from "./observer-failure.ts";
 
 const SEED_END = 2 ** 32;
 /** Longest x-request-id in the log; more is cut off. */
@@ -166,6 +167,7 @@ async function startServer(
     probe: observers.probe,
     drainTimeoutMs: flags.drainTimeoutUs / 1000,
     failed: (error, requestId) => log.error({ err: error, ...streamName(requestId) }, "a stream failed"),
+    observerFailed: observerFailure(log),
   });
 }
 

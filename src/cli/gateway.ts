@@ -12,6 +12,7 @@ import { type Gateway, startGateway } from "../server/gateway.ts";
 import { startLivePool } from "../server/live-pool.ts";
 import type { Command } from "./command.ts";
 import { type GatewayArgs, gatewayFlagsHelp, parseGatewayArgs } from "./gateway-args.ts";
+import { observerFailure } from "./observer-failure.ts";
 
 const help = `
 warmpath gateway [flags]
@@ -95,6 +96,7 @@ async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<numb
     const serving = await startGateway({
       driver: pool.driver,
       openMeter: () => metered.exchanges.open(),
+      observerFailed: observerFailure(log),
       host,
       port: args.port,
       rewrite: args.rewrite,

@@ -5,7 +5,10 @@ import type { ExchangeMeter, MeteredRequest } from "../protocol/exchange-meter.t
 import type { HeaderValues } from "../protocol/header-rules.ts";
 import type { HeaderField } from "../protocol/messages.ts";
 
-/** Several meters as one, each told in their order; the trace headers are the first one's that has some to give. */
+/**
+ * Several meters as one, each told in their order, whatever the others throw (the first error is thrown on at the end);
+ * the trace headers are the first one's that has some to give.
+ */
 export function joinedMeters(meters: readonly ExchangeMeter[]): ExchangeMeter {
   return meters.length === 1 ? meters[0] : new JoinedMeters(meters);
 }
@@ -18,11 +21,11 @@ class JoinedMeters implements ExchangeMeter {
   }
 
   requestHeaders(headers: HeaderValues, requestId: string): void {
-    for (const meter of this.#meters) meter.requestHeaders?.(headers, requestId);
+    this.#tell((meter) => meter.requestHeaders?.(headers, requestId));
   }
 
   requestComplete(): void {
-    for (const meter of this.#meters) meter.requestComplete();
+    this.#tell((meter) => meter.requestComplete());
   }
 
   traceHeaders(): readonly HeaderField[] {
@@ -34,34 +37,46 @@ class JoinedMeters implements ExchangeMeter {
   }
 
   routed(decision: Decision, bodyBytes: number): void {
-    for (const meter of this.#meters) meter.routed(decision, bodyBytes);
+    this.#tell((meter) => meter.routed(decision, bodyBytes));
   }
 
   refused(code: RejectionCode, request: MeteredRequest): void {
-    for (const meter of this.#meters) meter.refused(code, request);
+    this.#tell((meter) => meter.refused(code, request));
   }
 
   responseHeaders(isStream: boolean): void {
-    for (const meter of this.#meters) meter.responseHeaders(isStream);
+    this.#tell((meter) => meter.responseHeaders(isStream));
   }
 
   modelServerError(): void {
-    for (const meter of this.#meters) meter.modelServerError();
+    this.#tell((meter) => meter.modelServerError());
   }
 
   responseBody(bytes: number): void {
-    for (const meter of this.#meters) meter.responseBody(bytes);
+    this.#tell((meter) => meter.responseBody(bytes));
   }
 
   responseHandled(): void {
-    for (const meter of this.#meters) meter.responseHandled();
+    this.#tell((meter) => meter.responseHandled());
   }
 
   responseComplete(usage: Usage | undefined): void {
-    for (const meter of this.#meters) meter.responseComplete(usage);
+    this.#tell((meter) => meter.responseComplete(usage));
   }
 
   closed(): void {
-    for (const meter of this.#meters) meter.closed();
+    this.#tell((meter) => meter.closed());
+  }
+
+  #tell(call: (meter: ExchangeMeter) => void): void {
+    let failure: { readonly error: unknown } | undefined;
+    for (const meter of this.#meters) {
+      try {
+        call(meter);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
   }
 }

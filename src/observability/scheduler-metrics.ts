@@ -34,6 +34,8 @@ export function createSchedulerMetrics(
   /** Made by the first run: until then it is not on the page, as stock. */
   let runRow: TwinRow | undefined;
   let beganAt = 0;
+  /** True between a call's beginning and its end, which never comes where the plugin throws. */
+  let isCalling = false;
   let runBeganAt = -1;
 
   const rowOf = (point: ProbePoint, plugin: string): TwinRow => {
@@ -50,10 +52,14 @@ export function createSchedulerMetrics(
     probe(point, plugin, edge) {
       const now = nowSeconds();
       if (edge === "begin") {
+        // The run in which a plugin threw is over.
+        if (isCalling) runBeganAt = -1;
+        isCalling = true;
         beganAt = now;
         if (point === "ProfilePicker" && runBeganAt < 0) runBeganAt = now;
         return;
       }
+      isCalling = false;
       rowOf(point, plugin).observe(now - beganAt);
       if (point !== "ProcessProfilesResults") return;
       runRow ??= seconds.row();
@@ -62,6 +68,7 @@ export function createSchedulerMetrics(
     },
     observe(notice, core) {
       if (notice.type !== "decision") return;
+      runBeganAt = -1;
       const labels = attemptOf(notice.decision, core);
       if (labels) attempts.row(labels.status, model(notice.decision.targetModel), ...labels.endpoint).add();
     },

@@ -63,6 +63,21 @@ describe("a core driver", () => {
     expect(driver.ended(first, "natural")).toBeUndefined();
   });
 
+  it("decides as ever where a probe throws, and tells of it", () => {
+    const failures: string[] = [];
+    const { driver } = setUp([{ requestEnded: () => {}, produce: () => undefined }], {
+      probe: () => boom("probe"),
+      failed: (error: unknown) => failures.push(String(error)),
+    });
+    driver.upsert(endpoint("a"));
+    const got: string[] = [];
+    const key = driver.arrive(facts(0), { decided: (decision) => got.push(picked(decision)) });
+    driver.ended(key, "natural");
+    expect(got).toEqual(["default/a"]);
+    expect(driver.core.requestCount).toBe(0);
+    expect(new Set(failures)).toEqual(new Set(["Error: probe"]));
+  });
+
   it("keeps a parked request's deadline by itself", async () => {
     const { driver } = setUp([{ produce: () => ({ kind: "slow", payload: null, timeoutUs: 5000 }) }], {
       ask: () => new Promise(() => {}),

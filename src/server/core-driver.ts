@@ -16,6 +16,7 @@ import type { Usage } from "../core/parser.ts";
 import type { CompilePlan } from "../core/plan.ts";
 import type { BlockedPrompts, RequestFacts } from "../core/request-facts.ts";
 import type { ResponseMetadata } from "../core/request-state.ts";
+import { guardedProbe } from "./guarded-probe.ts";
 
 /** An event before the driver stamps its time. */
 export type Unstamped<E extends CoreEvent = CoreEvent> = E extends CoreEvent ? Omit<E, "atUs"> : never;
@@ -43,7 +44,7 @@ export interface CoreDriverOptions {
   readonly ask?: (ask: Ask) => Promise<AskValue>;
   /** Times the plugins (`Env.probe`). */
   readonly probe?: Env["probe"];
-  /** Told of what a requester, observer or recorder threw: others go on. Without it that is thrown on, and they may not. */
+  /** Told of what a requester, observer, probe or recorder threw: others go on. Without it that is thrown on, and they may not. */
   readonly failed?: (error: unknown) => void;
 }
 
@@ -74,7 +75,7 @@ export class CoreDriver {
     const env: Env = {
       seed: options.seed,
       emit: (notice: Notice) => void this.#notices.push(notice),
-      ...(options.probe && { probe: options.probe }),
+      ...(options.probe && { probe: this.#probe(options.probe) }),
     };
     this.core = new Core({ env, compile: options.compile, ...(options.limits && { limits: options.limits }) });
   }
@@ -247,6 +248,12 @@ export class CoreDriver {
       event = { type: "askFailed", ask: ask.id, cause: String(error) };
     }
     this.#step(event);
+  }
+
+  /** What a probe throws would break off the core's step, and with it others' requests. */
+  #probe(probe: NonNullable<Env["probe"]>): NonNullable<Env["probe"]> {
+    const { failed } = this.#options;
+    return failed ? guardedProbe(probe, failed) : probe;
   }
 
   /** Calls what is not ours. False when it threw. */

@@ -7,6 +7,7 @@ import { plainParser } from "../protocol/test-support/scripted-host.ts";
 import { type Loose, oracle } from "../protocol/test-support/oracle.ts";
 import { type ExtProcServer, type ExtProcServerOptions, startExtProcServer } from "./ext-proc-server.ts";
 import type { PickerPort, PickerRequester } from "./picker-port.ts";
+import { brokenMeter } from "./test-support/broken-meter.ts";
 import { RawHttp2 } from "./test-support/raw-http2.ts";
 import { type BytesCall, type BytesClient, connectBytes } from "./test-support/grpc-client.ts";
 
@@ -180,6 +181,29 @@ describe("the ext_proc service", () => {
     expect(failures).toEqual([]);
     call.call.cancel();
     expect(server.streamCount).toBe(1);
+  });
+
+  it("serves as ever where the meter, the probe and the counter of streams throw, and tells of it", async () => {
+    const told = new Set<string>();
+    const boom = (who: string) => (): never => {
+      throw new Error(who);
+    };
+    const { client, picker, server, failures } = await start({
+      openMeter: brokenMeter,
+      probe: boom("a broken probe"),
+      openStream: boom("a broken counter"),
+      observerFailed: (error) => told.add(String(error)),
+    });
+    const call = client.open(PROCESS);
+    expect(await exchange(call)).toEqual(WHOLE);
+    call.call.end();
+    expect(await call.status).toMatchObject({ code: 0 });
+    await quiet(server);
+    expect(picker.heard).toEqual([["started", "first byte", "ended natural"]]);
+    expect(failures).toEqual([]);
+    expect([...told].sort()).toEqual(
+      ["a broken counter", "a broken meter", "a broken probe"].map((who) => `Error: ${who}`),
+    );
   });
 
   it("ends one stream with INTERNAL when something breaks, reports it, and serves on", async () => {

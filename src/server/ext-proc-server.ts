@@ -5,8 +5,10 @@ import type { RewriteMode } from "../core/parser.ts";
 import { BodyAccount } from "../protocol/body-account.ts";
 import type { MachineOptions, ProtocolLimits, ReadingPlan } from "../protocol/machine-options.ts";
 import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
+import { countedStreams } from "./counted-streams.ts";
 import { serveExtProc } from "./ext-proc-stream.ts";
 import { startGrpcJsTransport } from "./grpc-js-transport.ts";
+import { guardedProbe } from "./guarded-probe.ts";
 import { healthMethods, type HealthSource, SERVING_STATUS } from "./health.ts";
 import type { PickerPort } from "./picker-port.ts";
 import type { TlsSource } from "./tls.ts";
@@ -70,6 +72,8 @@ export interface ExtProcServerOptions {
   readonly probe?: MachineOptions["probe"];
   /** Told of errors that should not be, with the request's x-request-id once that is known; each cost one stream. */
   readonly failed?: (error: unknown, requestId: string | undefined) => void;
+  /** Told of what a meter, a probe or `openStream` threw: no stream suffers from it. */
+  readonly observerFailed?: (error: unknown) => void;
 }
 
 export interface ExtProcServer {
@@ -110,9 +114,10 @@ export async function startExtProcServer(options: ExtProcServerOptions): Promise
     picker: options.picker,
     openMeter: options.openMeter,
     failed: failedOf(options),
+    observerFailed: observerFailedOf(options),
   };
   const serve: StreamHandler = (serverStream) => serveExtProc(serverStream, stream);
-  const counted = options.openStream ? countedStreams(serve, options.openStream) : serve;
+  const counted = options.openStream ? countedStreams(serve, options.openStream, observerFailedOf(options)) : serve;
   const process: StreamHandler = (serverStream) => {
     streamCount++;
     const events = counted(serverStream);
@@ -159,28 +164,6 @@ export async function startExtProcServer(options: ExtProcServerOptions): Promise
   };
 }
 
-/** Tells of each stream's beginning and end. As stock, one that the proxy broke off ended well: Envoy ends them so. */
-function countedStreams(serve: StreamHandler, open: () => (code: number) => void): StreamHandler {
-  return (serverStream) => {
-    const over = open();
-    let code = 0;
-    const events = serve({
-      send: (parts, flushed) => serverStream.send(parts, flushed),
-      end(status) {
-        ({ code } = status);
-        serverStream.end(status);
-      },
-    });
-    return {
-      ...events,
-      onClosed(how) {
-        events.onClosed(how);
-        over(code);
-      },
-    };
-  };
-}
-
 const machineOptions = (
   options: ExtProcServerOptions,
   limits: ExtProcLimits,
@@ -195,7 +178,9 @@ const machineOptions = (
   emitEndpointScores: options.emitEndpointScores ?? false,
   limits,
   account,
-  ...(options.probe && { probe: options.probe }),
+  ...(options.probe && { probe: guardedProbe(options.probe, observerFailedOf(options)) }),
 });
 
 const failedOf = (options: ExtProcServerOptions) => options.failed ?? (() => undefined);
+
+const observerFailedOf = (options: ExtProcServerOptions) => options.observerFailed ?? (() => undefined);

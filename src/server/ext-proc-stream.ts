@@ -5,6 +5,7 @@ import { ExtProcMachine } from "../protocol/ext-proc-machine.ts";
 import type { MachineHost, MachineOptions } from "../protocol/machine-options.ts";
 import { bodyBytesOf } from "../protocol/messages.ts";
 import { DecodeError } from "../core/proto-reader.ts";
+import { guardedMeter } from "./guarded-meter.ts";
 import type { PickerPort } from "./picker-port.ts";
 import type { ServerStream, StreamEvents } from "./transport.ts";
 
@@ -19,6 +20,8 @@ export interface ExtProcStreamOptions {
   readonly openMeter?: (() => ExchangeMeter) | undefined;
   /** Told of an error that should not be: the stream that met it ended with INTERNAL, others go on. */
   readonly failed: (error: unknown, requestId: string | undefined) => void;
+  /** Told of what the meter threw: the stream goes on. */
+  readonly observerFailed?: (error: unknown) => void;
 }
 
 const encode = createResponseEncoder();
@@ -29,7 +32,7 @@ export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions
   let key = -1;
   let requestId: string | undefined;
   const host: MachineHost = {
-    meter: options.openMeter?.(),
+    meter: guardedMeter(options.openMeter, options.observerFailed ?? (() => undefined)),
     arrive(facts) {
       ({ requestId } = facts);
       const requester = {

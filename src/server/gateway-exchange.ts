@@ -23,6 +23,7 @@ import { hasBody, readBody } from "./gateway-body.ts";
 import { podRequestHeaders } from "./gateway-headers.ts";
 import type { GatewayLimits } from "./gateway-limits.ts";
 import { GatewayResponse } from "./gateway-response.ts";
+import { guardedMeter } from "./guarded-meter.ts";
 import { podOrigin } from "./pod-origin.ts";
 import { failureOf, type UpstreamFailure } from "./upstream-failure.ts";
 
@@ -39,6 +40,8 @@ export interface ExchangeContext {
   readonly draining: () => boolean;
   /** Opens the meter of an exchange; absent: nothing is measured. */
   readonly openMeter?: (() => ExchangeMeter) | undefined;
+  /** Told of what a meter threw: the exchange goes on. */
+  readonly observerFailed: (error: unknown) => void;
   /** An attempt at a pod failed. */
   readonly attemptFailed: (target: string, failure: UpstreamFailure) => void;
 }
@@ -81,7 +84,7 @@ export class GatewayExchange {
     this.#path = path;
     this.#response = response;
     this.#share = context.account.open();
-    this.#meter = context.openMeter?.();
+    this.#meter = guardedMeter(context.openMeter, context.observerFailed);
     this.#headers = foldRequestHeaders(headerFields(request, path));
     this.#requestId = requestIdOf(this.#headers, context.newRequestId).value;
   }

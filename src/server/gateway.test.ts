@@ -5,6 +5,7 @@ import { json, text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import type { RequestEnded } from "../core/events.ts";
 import { startPods } from "../simulator/pods/start-pods.ts";
+import { brokenMeter } from "./test-support/broken-meter.ts";
 import { chatBody, headerValues, startFakePod, startFixture } from "./test-support/gateway-fixture.ts";
 
 const CHAT = "/v1/chat/completions";
@@ -59,6 +60,21 @@ describe("a gateway over simulated pods", () => {
 });
 
 describe("what a gateway passes on", () => {
+  it("passes answers and refusals on where the meter throws, and tells of it", async () => {
+    const pod = await startFakePod((_, response) => response.end('{"usage":{"completion_tokens":3}}'));
+    const told = new Set<string>();
+    const { url, idle, reserved } = await startFixture([pod.port], {
+      openMeter: brokenMeter,
+      observerFailed: (error) => told.add(String(error)),
+    });
+    const answer = await post(url, chatBody("hi"));
+    expect([answer.status, await answer.text()]).toEqual([200, '{"usage":{"completion_tokens":3}}']);
+    expect((await post(url, "{")).status).toBe(400);
+    await idle();
+    expect(reserved()).toBe(0);
+    expect([...told]).toEqual(["Error: a broken meter"]);
+  });
+
   it("keeps method, path, query, body and end-to-end headers, and tells the pod what was picked", async () => {
     const pod = await startFakePod((_, response) => {
       response.writeHead(

@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
   /** Opens the meter of an exchange; absent: nothing is measured. */
   readonly openMeter?: () => ExchangeMeter;
+  /** Told of what a meter threw: no request suffers from it. */
+  readonly observerFailed?: (error: unknown) => void;
   /** Told of each attempt at a pod that brought no whole answer. */
   readonly attemptFailed?: (target: string, failure: UpstreamFailure) => void;
 }
@@ -71,6 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     draining: () => draining,
     openMeter: options.openMeter,
+    observerFailed: options.observerFailed ?? (() => undefined),
     attemptFailed: options.attemptFailed ?? (() => undefined),
   };
   const app = createServer(limits);

@@ -81,4 +81,20 @@ describe("RunTimeline", () => {
     decided(2);
     expect(made.of(2)).toEqual([]);
   });
+
+  it("gives a run none of the calls of one that broke off, within a call or between two", () => {
+    const { made, call, run, decided } = timeline();
+    call("ProfilePicker");
+    made.probe("Filter", "throws", "begin");
+    call("DataProducer");
+    run();
+    decided(1);
+    expect(made.of(1)).toHaveLength(5);
+    call("ProfilePicker");
+    call("Picker");
+    decided(2, 0);
+    run();
+    decided(3);
+    expect(made.of(3)).toHaveLength(5);
+  });
 });

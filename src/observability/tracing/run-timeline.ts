@@ -24,6 +24,8 @@ export class RunTimeline {
   #beginMs = 0;
   #calls: TimedCall[] = [];
   #overflow = false;
+  /** True between a call's beginning and its end, which never comes where the plugin throws. */
+  #isCalling = false;
   #finished: readonly TimedCall[][] = [];
   #of: { readonly sequence: number; readonly calls: readonly TimedCall[] } | undefined;
 
@@ -46,21 +48,24 @@ export class RunTimeline {
     if (this.#wanted === 0) return;
     const nowMs = this.#nowMs();
     if (edge === "begin") {
+      if (this.#isCalling) this.#forget();
+      this.#isCalling = true;
       this.#beginMs = nowMs;
       return;
     }
+    this.#isCalling = false;
     if (point !== "ProfilePicker" && this.#calls.length === 0) return;
     if (this.#calls.length < CALLS_MAX) this.#calls.push({ point, plugin, beginMs: this.#beginMs, endMs: nowMs });
     else this.#overflow = true;
     if (point !== "ProcessProfilesResults") return;
     this.#finished = [...this.#finished.slice(-1), this.#overflow ? [] : this.#calls];
-    this.#calls = [];
-    this.#overflow = false;
+    this.#forget();
   };
 
   /** Takes a notice of the core, right after the step that made it. */
   observe(notice: Notice): void {
     if (notice.type !== "decision") return;
+    this.#forget();
     this.#of = undefined;
     if (this.#finished.length === 0) return;
     const [calls] = this.#finished;
@@ -73,6 +78,13 @@ export class RunTimeline {
   /** Calls of the run that led to the decision that was observed last; none when it is another one, or had no run. */
   of(sequence: number): readonly TimedCall[] {
     return this.#of?.sequence === sequence ? this.#of.calls : [];
+  }
+
+  /** Lets go of a run's calls: it is over, or a plugin threw in it. */
+  #forget(): void {
+    this.#calls = [];
+    this.#overflow = false;
+    this.#isCalling = false;
   }
 }
 

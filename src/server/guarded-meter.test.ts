@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import type { ExchangeMeter } from "../protocol/exchange-meter.ts";
+import { guardedMeter } from "./guarded-meter.ts";
+import { brokenMeter } from "./test-support/broken-meter.ts";
+
+const METHODS: readonly ((meter: ExchangeMeter) => unknown)[] = [
+  (meter) => meter.requestHeaders?.(new Map(), "r"),
+  (meter) => meter.requestComplete(),
+  (meter) => meter.traceHeaders?.(),
+  (meter) => meter.routed({} as never, 1),
+  (meter) => meter.refused("Internal", { model: "", targetModel: "", fairnessId: "", priority: 0 }),
+  (meter) => meter.responseHeaders(true),
+  (meter) => meter.modelServerError(),
+  (meter) => meter.responseBody(1),
+  (meter) => meter.responseHandled(),
+  (meter) => meter.responseComplete(undefined),
+  (meter) => meter.closed(),
+];
+
+describe("guardedMeter", () => {
+  it("tells what a meter throws at each word, and throws nothing itself", () => {
+    const failures: unknown[] = [];
+    const meter = guardedMeter(brokenMeter, (error) => failures.push(error))!;
+    const answers = METHODS.map((call) => call(meter));
+    expect(failures.map(String)).toEqual(METHODS.map(() => "Error: a broken meter"));
+    expect(answers.filter((answer) => answer !== undefined)).toEqual([[]]);
+  });
+
+  it("measures nothing with a meter that cannot be opened", () => {
+    const failures: unknown[] = [];
+    const open = () => {
+      throw new Error("no meter");
+    };
+    expect(guardedMeter(open, (error) => failures.push(error))).toBeUndefined();
+    expect(failures.map(String)).toEqual(["Error: no meter"]);
+    expect(guardedMeter(undefined, () => expect.unreachable())).toBeUndefined();
+  });
+});
