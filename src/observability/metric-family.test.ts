@@ -27,6 +27,25 @@ describe("a metric family", () => {
     );
   });
 
+  it("tells labels in the order of their names, le among them, as stock", async () => {
+    const registry = new Registry();
+    const spec = {
+      name: "h",
+      help: "",
+      type: "histogram",
+      labels: ["model_name", "fairness_id"],
+      buckets: [1],
+    } as const;
+    new MetricFamily(spec, registry).row("m", "f").observe(1);
+    const lines = (await registry.metrics()).split("\n").filter((line) => line.startsWith("h"));
+    expect(lines).toEqual([
+      'h_bucket{fairness_id="f",le="1",model_name="m"} 1',
+      'h_bucket{fairness_id="f",le="+Inf",model_name="m"} 1',
+      'h_sum{fairness_id="f",model_name="m"} 1',
+      'h_count{fairness_id="f",model_name="m"} 1',
+    ]);
+  });
+
   it("writes a counter as prom-client does", async () => {
     const registry = new Registry();
     const family = new MetricFamily({ name: "c_total", help: "Help.", type: "counter", labels }, registry);
@@ -41,6 +60,26 @@ describe("a metric family", () => {
       oracle.inc({ model_name: model, priority: "1" }, by);
     }
     expect(await registry.metrics()).toBe(await theirs.metrics());
+  });
+
+  it("lets others have the event loop between families that are full", async () => {
+    const registry = new Registry();
+    for (const name of ["a", "b", "c"]) {
+      const family = new MetricFamily({ name, help: "", type: "histogram", labels, buckets }, registry);
+      for (let i = 0; i < ROWS_MAX; i++) family.row(`m${i}`, "0").observe(i);
+    }
+    let turns = 0;
+    let isWritten = false;
+    const count = (): void => {
+      if (isWritten) return;
+      turns++;
+      setImmediate(count);
+    };
+    setImmediate(count);
+    const page = await registry.metrics();
+    isWritten = true;
+    expect(turns).toBeGreaterThanOrEqual(3);
+    expect(page.match(/^a_bucket/gm)).toHaveLength(ROWS_MAX * 4);
   });
 
   it("is on the page from its first row on", async () => {

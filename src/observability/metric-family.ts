@@ -1,4 +1,6 @@
 import type { Metric, Registry } from "prom-client";
+import { turnOn } from "./page-turns.ts";
+import { type PageLine, rowLines } from "./row-lines.ts";
 
 /** A family as the metrics page declares it. */
 export interface FamilySpec {
@@ -13,6 +15,8 @@ export interface FamilySpec {
 /** Rows of one family beyond which values go to the row whose labels are all `other`: a histogram's row is 40 lines. */
 export const ROWS_MAX = 1000;
 
+/** Rows above which a family has a turn of the event loop for itself when the page is written. */
+const ROWS_AT_ONCE_MAX = 50;
 const OTHER = "other";
 
 /**
@@ -88,16 +92,16 @@ export class MetricFamily {
 
   #register(): void {
     const { name, help, type } = this.spec;
-    registerSamples(this.#registry, { name, help, type }, () => this.#samples());
+    const get = async () => {
+      if (this.#rows.size > ROWS_AT_ONCE_MAX) await turnOn(this.#registry);
+      return { name, help, type, values: this.#lines(), aggregator: "sum" };
+    };
+    // prom-client asks no more of a metric than this.
+    this.#registry.registerMetric({ name, help, type, get } as unknown as Metric);
   }
 
-  #samples(): readonly Sample[] {
-    const { name, type, labels, buckets = [] } = this.spec;
-    return [...this.#rows.values()].flatMap((row): readonly Sample[] => {
-      const own = Object.fromEntries(labels.map((label, i) => [label, row.labels[i]]));
-      if (type !== "histogram") return [{ value: row.value, labels: own }];
-      return histogramSamples(name, own, buckets, row.counts, row.value);
-    });
+  #lines(): readonly PageLine[] {
+    return [...this.#rows.values()].flatMap((row) => rowLines(this.spec, row));
   }
 }
 
