@@ -38,7 +38,7 @@ export class ProtoReader {
   /** Moves to the next field; false at the end. Each field has to be read or skipped. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
-    const tag = this.varint();
+    const tag = this.#narrow();
     this.field = tag >>> 3;
     this.wire = tag & 7;
     if (this.field === 0) throw new DecodeError(`field number 0 at byte ${this.#at}`);
@@ -58,7 +58,10 @@ export class ProtoReader {
       if (this.#at >= this.#end) throw new DecodeError("a number is cut off");
       const byte = bytes[this.#at++];
       if (shift < 32) value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value >>> 0;
+      if (byte < 0x80) {
+        if (shift === 63) this.#checkLast(byte);
+        return value >>> 0;
+      }
     }
     throw new DecodeError(`a number of more than 10 bytes at byte ${this.#at}`);
   }
@@ -70,7 +73,10 @@ export class ProtoReader {
       if (this.#at >= this.#end) throw new DecodeError("a number is cut off");
       const byte = this.#bytes[this.#at++];
       any ||= (byte & 0x7f) !== 0;
-      if (byte < 0x80) return any;
+      if (byte < 0x80) {
+        if (count === 9) this.#checkLast(byte);
+        return any;
+      }
     }
     throw new DecodeError(`a number of more than 10 bytes at byte ${this.#at}`);
   }
@@ -82,20 +88,20 @@ export class ProtoReader {
 
   /** A view of a length-delimited field. */
   bytes(): Uint8Array {
-    const length = this.varint();
+    const length = this.#narrow();
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
   }
 
   text(): string {
-    const length = this.varint();
+    const length = this.#narrow();
     const at = this.#take(length);
     return textOf(this.#bytes, at, at + length);
   }
 
   /** A reader over a length-delimited field. */
   message(): ProtoReader {
-    const length = this.varint();
+    const length = this.#narrow();
     const at = this.#take(length);
     return new ProtoReader(this.#bytes, at, at + length);
   }
@@ -110,7 +116,7 @@ export class ProtoReader {
         this.#take(8);
         return;
       case WIRE.bytes:
-        this.#take(this.varint());
+        this.#take(this.#narrow());
         return;
       case WIRE.fixed32:
         this.#take(4);
@@ -126,6 +132,21 @@ export class ProtoReader {
   /** Passes over all that is left: throws when it is malformed. */
   check(): void {
     while (this.next()) this.skip();
+  }
+
+  /** The tenth byte of a number holds its last bit alone. */
+  #checkLast(byte: number): void {
+    if (byte > 1) throw new DecodeError(`a number of more than 64 bits at byte ${this.#at}`);
+  }
+
+  /** A number of at most 32 bits: a tag or a length. One of more bits is not cut off, or it would mean something else. */
+  #narrow(): number {
+    const from = this.#at;
+    const value = this.varint();
+    for (let at = from + 4, mask = 0x70; at < this.#at; at++, mask = 0x7f) {
+      if ((this.#bytes[at] & mask) !== 0) throw new DecodeError(`a tag or length of more than 32 bits at byte ${from}`);
+    }
+    return value;
   }
 
   #skipGroup(depth: number): void {

@@ -55,6 +55,17 @@ function attempt(bytes: Uint8Array): Seen | undefined {
   }
 }
 
+/** Numbers of many bytes, some of more bits than they may have. */
+const WIDE: readonly (readonly number[])[] = [
+  [0x9a, 0x80, 0x80, 0x80, 0, 1, 0x61],
+  [0x9a, 0x80, 0x80, 0x80, 0x10, 1, 0x61],
+  [0x9a, 0x80, 0x80, 0x80, 0x80, 1, 1, 0x61],
+  [0x12, 0x81, 0x80, 0x80, 0x80, 0x80, 0, 0x61],
+  [0x12, 0x81, 0x80, 0x80, 0x80, 0x10, 0x61],
+  [0x18, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+  [0x18, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2],
+];
+
 /** Messages that are mostly well-formed: tags of low fields with what they announce. */
 const message = fc.letrec<{ fields: Uint8Array; field: Uint8Array }>((tie) => ({
   fields: fc.array(tie("field"), { maxLength: 4 }).map((parts) => Buffer.concat(parts)),
@@ -64,6 +75,7 @@ const message = fc.letrec<{ fields: Uint8Array; field: Uint8Array }>((tie) => ({
     fc.nat(2 ** 14 - 1).map((value) => Buffer.of(3 << 3, 0x80 | (value & 127), value >> 7)),
     fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.concat([Buffer.of((4 << 3) | 1), bytes])),
     fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.concat([Buffer.of((4 << 3) | 5), bytes])),
+    fc.constantFrom(...WIDE).map((bytes) => Uint8Array.from(bytes)),
     fc
       .tuple(fc.integer({ min: 1, max: 3 }), tie("fields"))
       .map(([field, inner]) => Buffer.concat([Buffer.of((field << 3) | 2, inner.length & 127), inner])),
@@ -89,6 +101,18 @@ describe("ProtoWalker", () => {
         expect(walked(bytes, cuts)).toEqual(attempt(bytes));
       }),
     );
+  });
+
+  it("takes numbers of many bytes, and none of more bits than they may have", () => {
+    expect(WIDE.map((bytes) => walked(Uint8Array.from(bytes), [3]) !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
   });
 
   it("begins anew after a malformed message", () => {

@@ -31,6 +31,8 @@ export class ProtoWalker {
   #field = 0;
   #value = 0;
   #shift = 0;
+  /** True when the varint has more bits than it may: 32 of a tag or a length, 64 of another. */
+  #isWide = false;
   /** Bytes of the current field that pass without being looked at. */
   #spanLeft = 0;
   #isRead = false;
@@ -48,6 +50,7 @@ export class ProtoWalker {
     this.#expects = TAG;
     this.#value = 0;
     this.#shift = 0;
+    this.#isWide = false;
     this.#spanLeft = 0;
     this.#isBroken = false;
   }
@@ -80,15 +83,19 @@ export class ProtoWalker {
       return;
     }
     if (this.#shift < 32) this.#value |= (byte & 0x7f) << this.#shift;
+    if (this.#shift >= 28 && (byte & (this.#shift === 28 ? 0x70 : 0x7f)) !== 0) this.#isWide = this.#expects !== VALUE;
     this.#shift += 7;
     if (byte >= 0x80) {
       this.#isBroken = this.#shift >= VARINT_BITS_MAX;
       return;
     }
+    // The tenth byte holds the last bit alone.
+    if (this.#shift === VARINT_BITS_MAX && byte > 1) this.#isWide = true;
     const value = this.#value >>> 0;
     this.#value = 0;
     this.#shift = 0;
-    if (this.#expects === TAG) this.#begin(value >>> 3, value & 7);
+    if (this.#isWide) this.#isBroken = true;
+    else if (this.#expects === TAG) this.#begin(value >>> 3, value & 7);
     else if (this.#expects === LENGTH) this.#open(value);
     else {
       this.#visitor.varint(this.#depth, this.#field, value);
