@@ -34,7 +34,7 @@ export interface ExchangeMeter {
   refused(code: RejectionCode, request: MeteredRequest): void;
   /** Response headers came; `isStream`: the answer comes piece by piece. */
   responseHeaders(isStream: boolean): void;
-  /** The model server answered with an error. */
+  /** The model server answered with an error, or no model server answered. */
   modelServerError(): void;
   /** So many bytes of the response body came. */
   responseBody(bytes: number): void;

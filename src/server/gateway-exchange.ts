@@ -163,8 +163,9 @@ export class GatewayExchange {
       rename: this.#rename(decision),
       createReader: (eventStream) => this.#read?.parser?.createResponseReader?.(eventStream),
       draining,
-      started: (isStream) => {
+      started: (isStream, status) => {
         this.#meter?.responseHeaders(isStream || decision.facts.stream);
+        if (status >= 400) this.#meter?.modelServerError();
         this.#dropBody();
         if (decision.facts.bodyless) return new Map();
         return driver.responseStarted(key, { served: target, tells: true });
@@ -246,6 +247,7 @@ export class GatewayExchange {
   /** No pod gave an answer. */
   #fail(): void {
     const { kind, message } = this.#lastFailure!;
+    if (kind !== "unsendable") this.#meter?.modelServerError();
     const [status, type] = GATEWAY_ERRORS[kind];
     const text = `Cannot get an answer from a pod: ${message}`;
     this.#send(status, "application/json", JSON.stringify({ error: { message: text, type, code: status } }));

@@ -10,7 +10,7 @@ export interface GatewayResponseOptions {
   readonly createReader: (eventStream: boolean) => ResponseReader | undefined;
   readonly draining: () => boolean;
   /** Response headers came, of a stream of events or not; gives the headers that plugins set on the answer. */
-  readonly started: (isStream: boolean) => ReadonlyMap<string, string>;
+  readonly started: (isStream: boolean, status: number) => ReadonlyMap<string, string>;
   /** The first byte of the body came. */
   readonly firstByte: () => void;
   /** So many bytes of the body came. */
@@ -60,7 +60,7 @@ export class GatewayResponse implements Dispatcher.DispatchHandler {
     const response = this.#response;
     if (draining()) response.shouldKeepAlive = false;
     response.on("drain", this.#drained);
-    response.writeHead(status, text || undefined, clientResponseHeaders(headers, started(isStream), !rename));
+    response.writeHead(status, text || undefined, clientResponseHeaders(headers, started(isStream, status), !rename));
     this.#started = true;
     // After the bytes that came along with the headers, which so share a packet with them.
     process.nextTick(() => response.writableEnded || response.destroyed || response.flushHeaders());

@@ -4,9 +4,10 @@ import { connect } from "node:net";
 import { json, text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import type { RequestEnded } from "../core/events.ts";
+import { createPickerMetrics } from "../observability/picker-metrics.ts";
 import { startPods } from "../simulator/pods/start-pods.ts";
 import { brokenMeter } from "./test-support/broken-meter.ts";
-import { chatBody, headerValues, startFakePod, startFixture } from "./test-support/gateway-fixture.ts";
+import { chatBody, deadPort, headerValues, startFakePod, startFixture } from "./test-support/gateway-fixture.ts";
 
 const CHAT = "/v1/chat/completions";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -60,6 +61,25 @@ describe("a gateway over simulated pods", () => {
 });
 
 describe("what a gateway passes on", () => {
+  it("counts the errors of pods, and requests that no pod answered", async () => {
+    const { registry, exchanges } = createPickerMetrics();
+    const openMeter = () => exchanges.open();
+    const page = async (): Promise<string> =>
+      (await registry.metrics()).split("\n").find((line) => line.startsWith("llm_d_epp_request_error_total{")) ?? "";
+    const pod = await startFakePod((request, response) => {
+      response.statusCode = request.headers["x-fails"] ? 500 : 200;
+      response.end("{}");
+    });
+    const alive = await startFixture([pod.port], { openMeter });
+    expect((await post(alive.url, chatBody("hi"))).status).toBe(200);
+    expect(await page()).toBe("");
+    expect((await post(alive.url, chatBody("hi"), { "x-fails": "1" })).status).toBe(500);
+    expect(await page()).toMatch(/error_code="ModelServerError".* 1$/);
+    const dead = await startFixture([await deadPort()], { openMeter });
+    expect((await post(dead.url, chatBody("hi"))).status).toBe(502);
+    expect(await page()).toMatch(/error_code="ModelServerError".* 2$/);
+  });
+
   it("passes answers and refusals on where the meter throws, and tells of it", async () => {
     const pod = await startFakePod((_, response) => response.end('{"usage":{"completion_tokens":3}}'));
     const told = new Set<string>();
