@@ -5,11 +5,15 @@
  */
 export function metricCatalogue(modules) {
   const { families, counters, gauges, histograms } = modules;
-  const { EXCHANGE_FAMILIES, SCHEDULER_FAMILIES, STREAM_FAMILIES, INFO_FAMILY, DATA_LAYER_FAMILIES } = families;
+  const { EXCHANGE_FAMILIES, SCHEDULER_FAMILIES, STREAM_FAMILIES, DATA_LAYER_FAMILIES } = families;
+  const { INFO_FAMILY, RESPONSES_FAMILY } = families;
   const stock = [EXCHANGE_FAMILIES, SCHEDULER_FAMILIES, DATA_LAYER_FAMILIES, STREAM_FAMILIES].flatMap(Object.values);
   const ofPlugin = ["plugin_name", "plugin_type"];
   const entries = [
-    ...[...stock, INFO_FAMILY].map(({ deprecated, ...family }) => ({ ...family, olderName: deprecated?.name })),
+    ...[...stock, INFO_FAMILY, RESPONSES_FAMILY].map(({ deprecated, ...family }) => ({
+      ...family,
+      olderName: deprecated?.name,
+    })),
     ...counters.PLUGIN_COUNTERS.map((family) => entryOf("counter", family, [...ofPlugin, ...family.labelNames])),
     ...gauges.PLUGIN_GAUGES.map((family) => entryOf("gauge", family, family.labelNames)),
     ...histograms.PLUGIN_HISTOGRAMS.map((family) => entryOf("histogram", family, ofPlugin)),

@@ -50,7 +50,7 @@ describe("metrics of exchanges", () => {
     play(
       [0, (m) => m.requestComplete()],
       [0.5, (m) => m.routed(decision(), 100)],
-      [1, (m) => m.responseHeaders(false)],
+      [1, (m) => m.responseHeaders(false, 200)],
       [1, (m) => m.responseBody(40)],
       [0.25, (m) => m.responseHandled()],
       [1, (m) => m.responseComplete({ promptTokens: 7, completionTokens: 5, cachedTokens: 0 })],
@@ -76,7 +76,7 @@ describe("metrics of exchanges", () => {
     const { play, page } = setUp();
     play(
       [0, (m) => m.routed(decision("m", true), 1)],
-      [1, (m) => m.responseHeaders(true)],
+      [1, (m) => m.responseHeaders(true, 200)],
       [1, (m) => m.responseBody(10)],
       [0, (m) => m.responseHandled()],
       [3, (m) => m.responseBody(10)],
@@ -118,6 +118,14 @@ describe("metrics of exchanges", () => {
       [`llm_d_epp_request_error_total{error_code="ModelServerError",${NAMES}}`]: "1",
     });
     expect(Object.keys(told).filter((name) => /response_size|ttft|request_duration/.test(name))).toEqual([]);
+  });
+
+  it("count answers by their HTTP status, which Envoy tells, where it is one", async () => {
+    const { play, page } = setUp();
+    play([0, (m) => m.routed(decision(), 1)], [0, (m) => m.responseHeaders(false, 503)]);
+    play([0, (m) => m.routed(decision(), 1)], [0, (m) => m.responseHeaders(false, 0)]);
+    const answers = Object.entries(await page()).filter(([name]) => name.startsWith("warmpath_responses_total"));
+    expect(answers).toEqual([['warmpath_responses_total{code="503",model_name="m",target_model_name="m"}', "1"]]);
   });
 
   it("hold no name that is longer than a name is, and at most 1000 of a kind", async () => {

@@ -4,8 +4,8 @@ import type { Usage } from "../core/parser.ts";
 import type { RejectionCode } from "../core/rejection.ts";
 import type { ExchangeMeter, MeteredRequest } from "../protocol/exchange-meter.ts";
 import { createLabelLimit } from "./label-limit.ts";
-import { ROWS_MAX } from "./metric-family.ts";
-import { EXCHANGE_FAMILIES } from "./stock-families.ts";
+import { MetricFamily, type MetricRow, ROWS_MAX } from "./metric-family.ts";
+import { EXCHANGE_FAMILIES, RESPONSES_FAMILY } from "./stock-families.ts";
 import { TwinFamily, type TwinRow } from "./twin-family.ts";
 
 type FamilyName = keyof typeof EXCHANGE_FAMILIES;
@@ -54,7 +54,10 @@ export function createExchangeMetrics(registry: Registry, nowSeconds: () => numb
     known.set(key, made);
     return made;
   };
-  const shared = { nowSeconds, families, rows };
+  const answered = new MetricFamily(RESPONSES_FAMILY, registry);
+  const responses = ({ model: named, targetModel }: MeteredRequest, status: number) =>
+    answered.row(model(named), model(targetModel), `${status}`);
+  const shared = { nowSeconds, families, rows, responses };
   return { open: () => new Meter(shared) };
 }
 
@@ -62,6 +65,7 @@ interface Shared {
   readonly nowSeconds: () => number;
   readonly families: Record<FamilyName, TwinFamily>;
   rows(request: MeteredRequest): RequestRows;
+  responses(request: MeteredRequest, status: number): MetricRow;
 }
 
 class Meter implements ExchangeMeter {
@@ -110,7 +114,8 @@ class Meter implements ExchangeMeter {
     this.#endProcessing();
   }
 
-  responseHeaders(isStream: boolean): void {
+  responseHeaders(isStream: boolean, status: number): void {
+    if (status > 0) this.#shared.responses(this.#request, status).add();
     this.#beginResponse();
     this.#isStream = isStream;
   }

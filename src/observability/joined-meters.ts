@@ -44,8 +44,8 @@ class JoinedMeters implements ExchangeMeter {
     this.#tell((meter) => meter.refused(code, request));
   }
 
-  responseHeaders(isStream: boolean): void {
-    this.#tell((meter) => meter.responseHeaders(isStream));
+  responseHeaders(isStream: boolean, status: number): void {
+    this.#tell((meter) => meter.responseHeaders(isStream, status));
   }
 
   modelServerError(): void {

@@ -129,6 +129,14 @@ export const EXCHANGE_FAMILIES = {
   },
 } as const satisfies Readonly<Record<string, StockFamily>>;
 
+/** Ours: stock counts a server's error only where a proxy names the header `status`, which Envoy does not. */
+export const RESPONSES_FAMILY = {
+  name: "warmpath_responses_total",
+  help: "Answers of model servers, by HTTP status.",
+  type: "counter",
+  labels: [...MODELS, "code"],
+} as const satisfies FamilySpec;
+
 /** What is measured of scheduling. */
 export const SCHEDULER_FAMILIES = {
   attempts: {

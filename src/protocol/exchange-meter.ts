@@ -32,8 +32,8 @@ export interface ExchangeMeter {
   routed(decision: Decision, bodyBytes: number): void;
   /** The client gets an error of ours. */
   refused(code: RejectionCode, request: MeteredRequest): void;
-  /** Response headers came; `isStream`: the answer comes piece by piece. */
-  responseHeaders(isStream: boolean): void;
+  /** Response headers came; `isStream`: the answer comes piece by piece. `status`: the HTTP status, 0 when unknown. */
+  responseHeaders(isStream: boolean, status: number): void;
   /** The model server answered with an error, or no model server answered. */
   modelServerError(): void;
   /** So many bytes of the response body came. */

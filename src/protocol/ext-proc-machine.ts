@@ -6,7 +6,14 @@ import type { BlockedPrompts } from "../core/request-facts.ts";
 import type { ResponseMetadata } from "../core/request-state.ts";
 import type { BodyShare } from "./body-account.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { foldRequestHeaders, type HeaderValues, pathOf, REQUEST_ID_HEADER, saysServerError } from "./header-rules.ts";
+import {
+  foldRequestHeaders,
+  type HeaderValues,
+  pathOf,
+  REQUEST_ID_HEADER,
+  saysServerError,
+  statusOf,
+} from "./header-rules.ts";
 import {
   BODIES_FULL,
   BODY_CUT_OFF,
@@ -273,7 +280,7 @@ export class ExtProcMachine {
     const edits = first ? this.#host.responseStarted(readServed(message.metadata)) : NO_EDITS;
     this.#responseStarted = true;
     const relayed = relay.headers(message, edits);
-    this.#host.meter?.responseHeaders(relay.isStream);
+    this.#host.meter?.responseHeaders(relay.isStream, statusOf(message.headers));
     if (saysServerError(message.headers)) this.#host.meter?.modelServerError();
     this.#relayed(relayed);
   }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { foldRequestHeaders, isEventStream, pathOf, relayedResponseHeaders, routeHeaders } from "./header-rules.ts";
+import {
+  foldRequestHeaders,
+  isEventStream,
+  pathOf,
+  relayedResponseHeaders,
+  routeHeaders,
+  statusOf,
+} from "./header-rules.ts";
 import { bytesOf, textOf } from "../core/text.ts";
 
 const fields = (pairs: readonly (readonly [string, string])[]) =>
@@ -105,6 +112,19 @@ describe("pathOf", () => {
     [[], "/v1/completions"],
   ] as const)("of %j is %s", (headers, path) => {
     expect(pathOf(foldRequestHeaders(fields(headers)))).toBe(path);
+  });
+});
+
+describe("statusOf", () => {
+  it.each([
+    [[[":status", "503"]], 503],
+    [[[":status", "99"]], 0],
+    [[[":status", "600"]], 0],
+    [[[":status", "2000"]], 0],
+    [[["status", "500"]], 0],
+    [[], 0],
+  ] as const)("of %j is %s", (headers, wanted) => {
+    expect(statusOf(fields(headers))).toBe(wanted);
   });
 });
 

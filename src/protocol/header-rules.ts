@@ -125,6 +125,13 @@ export function carriesEvents(headers: readonly HeaderField[]): boolean {
   return last !== undefined && textOf(last.value).includes("text/event-stream");
 }
 
+/** HTTP status of a response, 100 to 599; 0 when its headers tell none. */
+export function statusOf(headers: readonly HeaderField[]): number {
+  const told = headers.findLast(({ key }) => key === ":status");
+  const text = told ? textOf(told.value) : "";
+  return /^[1-5]\d\d$/.test(text) ? Number(text) : 0;
+}
+
 /** True when response headers tell of an error by a header of the very name `status`, as stock asks; Envoy's is `:status`. */
 export const saysServerError = (headers: readonly HeaderField[]): boolean =>
   headers.some(({ key, value }) => key === "status" && textOf(value) !== "200");

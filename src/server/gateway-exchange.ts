@@ -164,7 +164,7 @@ export class GatewayExchange {
       createReader: (eventStream) => this.#read?.parser?.createResponseReader?.(eventStream),
       draining,
       started: (isStream, status) => {
-        this.#meter?.responseHeaders(isStream || decision.facts.stream);
+        this.#meter?.responseHeaders(isStream || decision.facts.stream, status);
         if (status >= 400) this.#meter?.modelServerError();
         this.#dropBody();
         if (decision.facts.bodyless) return new Map();

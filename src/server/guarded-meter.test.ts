@@ -9,7 +9,7 @@ const METHODS: readonly ((meter: ExchangeMeter) => unknown)[] = [
   (meter) => meter.traceHeaders?.(),
   (meter) => meter.routed({} as never, 1),
   (meter) => meter.refused("Internal", { model: "", targetModel: "", fairnessId: "", priority: 0 }),
-  (meter) => meter.responseHeaders(true),
+  (meter) => meter.responseHeaders(true, 200),
   (meter) => meter.modelServerError(),
   (meter) => meter.responseBody(1),
   (meter) => meter.responseHandled(),

@@ -53,8 +53,8 @@ class GuardedMeter implements ExchangeMeter {
     this.#guarded(() => this.#meter.refused(code, request));
   }
 
-  responseHeaders(isStream: boolean): void {
-    this.#guarded(() => this.#meter.responseHeaders(isStream));
+  responseHeaders(isStream: boolean, status: number): void {
+    this.#guarded(() => this.#meter.responseHeaders(isStream, status));
   }
 
   modelServerError(): void {
