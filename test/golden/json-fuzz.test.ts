@@ -57,12 +57,42 @@ const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 /** What JSON.parse makes of it, with lone surrogates as Go reads them; undefined when it is no JSON. */
 function parsed(bytes: Buffer): unknown {
+  const text = goText(bytes);
   try {
-    return JSON.parse(goText(bytes), (_, value: unknown) => (typeof value === "string" ? wellFormed(value) : value));
+    JSON.parse(text);
   } catch {
     return undefined;
   }
+  return restored(JSON.parse(text.replace(ESCAPE, withoutEscape)));
 }
+
+const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|(.))/g;
+const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+/** Private characters from here on stand for those which JSON must escape, and for surrogates. */
+const STAND_IN = 0xf0000;
+
+/**
+ * An escape as a character. JSON.parse of Node 24 takes a key with an escape for the key `\\` of an object before:
+ * `JSON.parse('{"\\\\":1}')`, and then `{"\\u00e9":1}` has that key, too. So it gets none to read.
+ */
+function withoutEscape(_: string, hex: string | undefined, letter: string): string {
+  const char = hex === undefined ? (SHORT[letter] ?? letter) : String.fromCharCode(Number.parseInt(hex, 16));
+  const code = char.charCodeAt(0);
+  const isSurrogate = code >= 0xd800 && code < 0xe000;
+  return isSurrogate || code < 0x20 || char === '"' || char === "\\" ? String.fromCodePoint(STAND_IN + code) : char;
+}
+
+function restored(value: unknown): unknown {
+  if (typeof value === "string") return restoredText(value);
+  if (Array.isArray(value)) return value.map(restored);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [restoredKey(key), restored(part)]));
+}
+
+const restoredKey = (text: string): string =>
+  text.replace(/[\u{f0000}-\u{fdfff}]/gu, (char) => String.fromCharCode(char.codePointAt(0)! - STAND_IN));
+
+const restoredText = (text: string): string => wellFormed(restoredKey(text));
 
 /** The value of a node, built by walking the tape. Keys as Go reads them, so that two may become one. */
 function valueOf(node: number): unknown {
