@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name) => `${root}node_modules/.bin/${name}`;
 
 const steps = [
-  ["unit tests", bin("vitest"), ["run", "--project", "unit", "--silent=passed-only"]],
+  ["unit tests", bin("vitest"), ["run", "--project", "unit", "--silent=passed-only", "--maxWorkers=100%"]],
   ["types", bin("tsc"), ["-p", "tsconfig.json"]],
   ["types of pure code", bin("tsc"), ["-p", "tsconfig.pure.json"]],
   ["lint", bin("oxlint"), ["--deny-warnings"]],
