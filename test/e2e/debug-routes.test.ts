@@ -93,29 +93,32 @@ function readProfile(gzipped: Uint8Array) {
   };
 }
 
+/** A profile that has the function in it: a short one on a busy machine may have missed it, and is taken again. */
+async function profiled(url: string, name: string) {
+  for (let left = 20; ; left--) {
+    const profile = readProfile(new Uint8Array(await (await fetch(url)).arrayBuffer()));
+    if (left === 0 || profile.samples.some(({ stack }) => stack.includes(name))) return profile;
+  }
+}
+
 describe("profiles", () => {
   it("of the CPU name what ran, with its time", async () => {
     const base = await start(true);
-    const wanted = fetch(`${base}/pprof/profile?seconds=0.3`);
     const busy = setInterval(burnSomeTime, 1);
-    const bytes = new Uint8Array(await (await wanted).arrayBuffer());
+    const { types, samples } = await profiled(`${base}/pprof/profile?seconds=0.3`, "burnSomeTime");
     clearInterval(busy);
-    const { types, samples } = readProfile(bytes);
     expect(types).toEqual(["samples/count", "cpu/nanoseconds"]);
-    const burnt = samples.filter(({ stack }) => stack.includes("burnSomeTime"));
-    expect(burnt.length).toBeGreaterThan(0);
+    expect(samples.some(({ stack }) => stack.includes("burnSomeTime"))).toBe(true);
     for (const { values } of samples) expect(values).toEqual([expect.any(Number), expect.any(Number)]);
     expect(samples.some(({ stack }) => stack.includes("(idle)"))).toBe(false);
   });
 
   it("of memory name who allocated what is in use", async () => {
     const base = await start(true);
-    const wanted = fetch(`${base}/pprof/heap?seconds=0.3`);
     const kept: unknown[] = [];
     const busy = setInterval(() => kept.push(holdSomeMemory()), 1);
-    const bytes = new Uint8Array(await (await wanted).arrayBuffer());
+    const { types, samples } = await profiled(`${base}/pprof/heap?seconds=0.3`, "holdSomeMemory");
     clearInterval(busy);
-    const { types, samples } = readProfile(bytes);
     expect(types).toEqual(["inuse_objects/count", "inuse_space/bytes"]);
     expect(samples.some(({ stack, values }) => stack.includes("holdSomeMemory") && values[1] > 0)).toBe(true);
     expect(kept.length).toBeGreaterThan(0);
