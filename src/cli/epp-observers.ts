@@ -2,7 +2,6 @@ import type { Logger } from "pino";
 import type { EppFlags } from "../config/epp-flags.ts";
 import type { Env } from "../core/env.ts";
 import { createExchangeLog } from "../observability/exchange-log.ts";
-import { joinedMeters } from "../observability/joined-meters.ts";
 import type { PickerMetrics } from "../observability/picker-metrics.ts";
 import type { StreamMetrics } from "../observability/stream-metrics.ts";
 import type { Tracing } from "../observability/tracing/start-tracing.ts";
@@ -16,7 +15,7 @@ export interface EppObservers {
   /** To be the core's `Env.probe`. */
   readonly probe: NonNullable<Env["probe"]>;
   /** Meters of one exchange. */
-  openMeter(): ExchangeMeter;
+  openMeters(): readonly ExchangeMeter[];
   /** Counts a stream; undefined where nobody asks for that. */
   readonly openStream: StreamMetrics["open"] | undefined;
   /** Begins to take in what the core decides. */
@@ -38,12 +37,12 @@ export async function eppObservers(
   return {
     probe: tracing ? bothProbes(metered.probe, tracing.probe) : metered.probe,
     openStream: enableGrpcStreamMetrics ? metered.streams().open : undefined,
-    openMeter() {
+    openMeters() {
       const meters: ExchangeMeter[] = [metered.exchanges.open()];
       const trace = tracing?.open();
       if (trace) meters.push(trace);
       if (openLog) meters.push(openLog(trace));
-      return joinedMeters(meters);
+      return meters;
     },
     attach(driver) {
       metered.attach(driver);

@@ -162,7 +162,7 @@ async function startServer(
     joinsSplitUsage: flags.joinSplitUsage,
     emitEndpointScores: flags.emitEndpointScores,
     limits: serverLimits(flags),
-    openMeter: () => observers.openMeter(),
+    openMeters: () => observers.openMeters(),
     ...(observers.openStream && { openStream: observers.openStream }),
     probe: observers.probe,
     drainTimeoutMs: flags.drainTimeoutUs / 1000,

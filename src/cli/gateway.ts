@@ -95,7 +95,7 @@ async function start(args: GatewayArgs, log: Logger): Promise<() => Promise<numb
     metered.attach(pool.driver);
     const serving = await startGateway({
       driver: pool.driver,
-      openMeter: () => metered.exchanges.open(),
+      openMeters: () => [metered.exchanges.open()],
       observerFailed: observerFailure(log),
       host,
       port: args.port,

@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { PageScraper } from "../datalayer/page-scraper.ts";
+import { helpOf, olderHelpOf } from "./family-help.ts";
 import { registerSamples, type Sample } from "./metric-family.ts";
 import { DATA_LAYER_FAMILIES, type StockFamily } from "./stock-families.ts";
 
@@ -28,9 +29,9 @@ type Row = readonly [labels: Readonly<Record<string, string>>, count: number];
 
 function registerTwins(registry: Registry, family: StockFamily, samples: () => readonly Sample[]): void {
   const { name, help, type, deprecated } = family;
-  registerSamples(registry, { name, type, help: `[ALPHA] ${help}` }, samples);
+  registerSamples(registry, { name, type, help: helpOf(help) }, samples);
   if (!deprecated) return;
-  const older = { name: deprecated.name, type, help: `[ALPHA] [Deprecated: Use ${name}] ${help}` };
+  const older = { name: deprecated.name, type, help: olderHelpOf(name, help) };
   registerSamples(registry, older, samples);
 }
 

@@ -11,7 +11,7 @@ import { TwinFamily, type TwinRow } from "./twin-family.ts";
 type FamilyName = keyof typeof EXCHANGE_FAMILIES;
 
 /** Rows of one label set, made as they are first needed. */
-type RequestRows = (family: FamilyName, ...more: readonly string[]) => TwinRow;
+type RequestRows = (family: FamilyName, more?: string) => TwinRow;
 
 const NOBODY: MeteredRequest = { model: "", targetModel: "", fairnessId: "default-flow", priority: 0 };
 
@@ -43,16 +43,15 @@ export function createExchangeMetrics(registry: Registry, nowSeconds: () => numb
     const found = known.get(key);
     if (found) return found;
     if (known.size >= ROWS_MAX) known.clear();
-    const plain = new Map<FamilyName, TwinRow>();
-    const made: RequestRows = (family, ...more) => {
-      const row = more.length > 0 ? undefined : plain.get(family);
-      if (row) return row;
-      const first = families[family].row(...values, ...more);
-      if (more.length === 0) plain.set(family, first);
-      return first;
+    const made = new Map<string, TwinRow>();
+    const rowsOf: RequestRows = (family, more = "") => {
+      const name = `${family}/${more}`;
+      const row = made.get(name) ?? families[family].row(...values, ...(more === "" ? [] : [more]));
+      made.set(name, row);
+      return row;
     };
-    known.set(key, made);
-    return made;
+    known.set(key, rowsOf);
+    return rowsOf;
   };
   const answered = new MetricFamily(RESPONSES_FAMILY, registry);
   const responses = ({ model: named, targetModel }: MeteredRequest, status: number) =>
@@ -185,8 +184,8 @@ class Meter implements ExchangeMeter {
     this.#completeAt = -1;
   }
 
-  #row(family: FamilyName, ...more: readonly string[]): TwinRow {
+  #row(family: FamilyName, more?: string): TwinRow {
     this.#rows ??= this.#shared.rows(this.#request);
-    return this.#rows(family, ...more);
+    return this.#rows(family, more);
   }
 }

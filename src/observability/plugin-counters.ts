@@ -2,6 +2,7 @@ import type { Registry } from "prom-client";
 import type { Plan } from "../core/plan.ts";
 import type { CounterRow, PluginInstance } from "../core/plugin.ts";
 import { PLUGIN_COUNTERS } from "../plugins/counters.ts";
+import { helpOf, olderHelpOf } from "./family-help.ts";
 import { registerSamples, type Sample } from "./metric-family.ts";
 
 /** Puts what plugins count on the page, under its name and its older one. A new config's plugins begin anew. */
@@ -13,10 +14,10 @@ export function registerPluginCounters(registry: Registry, plan: () => Plan): vo
           counter === name ? [{ own: { plugin_name, plugin_type }, labels, value }] : [],
         ),
       );
-    registerSamples(registry, { name, help: `[ALPHA] ${help}`, type: "counter" }, () =>
+    registerSamples(registry, { name, help: helpOf(help), type: "counter" }, () =>
       rows().map(({ own, labels, value }) => ({ labels: { ...own, ...labels }, value })),
     );
-    const older = { name: olderName, help: `[ALPHA] [Deprecated: Use ${name}] ${help}`, type: "counter" } as const;
+    const older = { name: olderName, help: olderHelpOf(name, help), type: "counter" } as const;
     registerSamples(registry, older, () => summed(rows()));
   }
 }

@@ -3,6 +3,7 @@ import type { Plan } from "../core/plan.ts";
 import type { PluginInstance } from "../core/plugin.ts";
 import { PLUGIN_GAUGES } from "../plugins/gauges.ts";
 import { PLUGIN_HISTOGRAMS } from "../plugins/histograms.ts";
+import { helpOf, olderHelpOf } from "./family-help.ts";
 import { histogramSamples, registerSamples } from "./metric-family.ts";
 import { registerPluginCounters } from "./plugin-counters.ts";
 
@@ -16,9 +17,9 @@ export function registerPluginMeasures(registry: Registry, plan: () => Plan): vo
           gauge === name ? [{ labels: olderName ? { plugin_name, plugin_type } : labels, value }] : [],
         ),
       );
-    registerSamples(registry, { name, help: `[ALPHA] ${help}`, type: "gauge" }, rows);
+    registerSamples(registry, { name, help: helpOf(help), type: "gauge" }, rows);
     if (!olderName) continue;
-    const older = { name: olderName, help: `[ALPHA] [Deprecated: Use ${name}] ${help}`, type: "gauge" } as const;
+    const older = { name: olderName, help: olderHelpOf(name, help), type: "gauge" } as const;
     registerSamples(registry, older, () => {
       const all = rows();
       return all.length === 0 ? [] : [{ labels: {}, value: all.reduce((sum, { value }) => sum + value, 0) }];
@@ -31,12 +32,12 @@ export function registerPluginMeasures(registry: Registry, plan: () => Plan): vo
           row.histogram === name ? [{ ...row, plugin_name, plugin_type }] : [],
         ),
       );
-    registerSamples(registry, { name, help: `[ALPHA] ${help}`, type: "histogram" }, () =>
+    registerSamples(registry, { name, help: helpOf(help), type: "histogram" }, () =>
       rows().flatMap(({ plugin_name, plugin_type, counts, sum }) =>
         histogramSamples(name, { plugin_name, plugin_type }, buckets, counts, sum),
       ),
     );
-    const older = `[ALPHA] [Deprecated: Use ${name}] ${help}`;
+    const older = olderHelpOf(name, help);
     registerSamples(registry, { name: olderName, help: older, type: "histogram" }, () => {
       const all = rows();
       if (all.length === 0) return [];

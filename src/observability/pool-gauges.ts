@@ -1,5 +1,7 @@
-import { Gauge, type Registry } from "prom-client";
+import type { Gauge, Registry } from "prom-client";
 import type { CoreDriver } from "../server/core-driver.ts";
+import { helpOf, olderHelpOf } from "./family-help.ts";
+import { collectedGauge } from "./collected-gauge.ts";
 
 export interface PoolGaugesOptions {
   readonly registry: Registry;
@@ -60,19 +62,15 @@ export function registerPoolGauges({ registry, driver, poolName, freshWithinUs }
       const now = value(freshOf(driver, freshWithinUs));
       if (now !== undefined) gauge.set({ name: poolName }, now);
     };
-    register(registry, name, `[ALPHA] ${help}`, ["name"], collect);
-    if (olderName) register(registry, olderName, `[ALPHA] [Deprecated: Use ${name}] ${help}`, ["name"], collect);
+    collectedGauge(registry, name, helpOf(help), ["name"], collect);
+    if (olderName) collectedGauge(registry, olderName, olderHelpOf(name, help), ["name"], collect);
   }
   const help = "Waiting requests of an endpoint.";
   for (const [name, label, told] of [
-    ["llm_d_epp_per_endpoint_queue_size", "model_server_endpoint", help],
-    [
-      "inference_pool_per_pod_queue_size",
-      "model_server_pod",
-      `[Deprecated: Use llm_d_epp_per_endpoint_queue_size] ${help}`,
-    ],
+    ["llm_d_epp_per_endpoint_queue_size", "model_server_endpoint", helpOf(help)],
+    ["inference_pool_per_pod_queue_size", "model_server_pod", olderHelpOf("llm_d_epp_per_endpoint_queue_size", help)],
   ]) {
-    register(registry, name, `[ALPHA] ${told}`, ["name", label], (gauge) => {
+    collectedGauge(registry, name, told, ["name", label], (gauge) => {
       gauge.reset();
       const { endpoints } = driver.core;
       for (const slot of endpoints.slots()) {
@@ -80,22 +78,6 @@ export function registerPoolGauges({ registry, driver, poolName, freshWithinUs }
       }
     });
   }
-}
-
-function register(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  collect: (gauge: Gauge) => void,
-): void {
-  const gauge: Gauge = new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect: () => collect(gauge),
-  });
 }
 
 function freshOf(driver: CoreDriver, freshWithinUs: number): Fresh {

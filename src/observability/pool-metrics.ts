@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, type Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, type Registry } from "prom-client";
 import type { PluginInstance } from "../core/plugin.ts";
 import type { Notice } from "../core/notices.ts";
+import { collectedGauge } from "./collected-gauge.ts";
 import { type PoolGaugesOptions, registerPoolGauges } from "./pool-gauges.ts";
 import { registerPluginMeasures } from "./plugin-measures.ts";
 
@@ -32,21 +33,31 @@ export function registerPoolMetrics(options: PoolMetricsOptions): void {
     if (notice.type === "askOver") asks.inc({ outcome: notice.reason });
     else if (FAILURES.has(notice.type)) failures.inc();
   });
-  gauge(registry, "warmpath_unknown_flags", "Flags of the command line that were passed over as unknown.", [], (g) =>
-    g.set(options.unknownFlagCount ?? 0),
+  collectedGauge(
+    registry,
+    "warmpath_unknown_flags",
+    "Flags of the command line that were passed over as unknown.",
+    [],
+    (g) => g.set(options.unknownFlagCount ?? 0),
   );
-  gauge(registry, "warmpath_requests_in_flight", "Requests between arrival and end.", [], (g) =>
+  collectedGauge(registry, "warmpath_requests_in_flight", "Requests between arrival and end.", [], (g) =>
     g.set(driver.core.requestCount),
   );
-  gauge(registry, "warmpath_streams", "Requests that the server has open.", [], (g) => g.set(streamCount()));
-  gauge(registry, "warmpath_body_bytes_in_flight", "Bytes of bodies that are held.", [], (g) =>
+  collectedGauge(registry, "warmpath_streams", "Requests that the server has open.", [], (g) => g.set(streamCount()));
+  collectedGauge(registry, "warmpath_body_bytes_in_flight", "Bytes of bodies that are held.", [], (g) =>
     g.set(bodyBytesInFlight()),
   );
-  gauge(registry, "warmpath_plugin_gauge", "What plugins tell of themselves.", ["plugin_name", "gauge"], (g) => {
-    for (const { name, plugin } of driver.core.plan.plugins) {
-      for (const [key, value] of gaugesOf(plugin)) g.set({ plugin_name: name, gauge: key }, value);
-    }
-  });
+  collectedGauge(
+    registry,
+    "warmpath_plugin_gauge",
+    "What plugins tell of themselves.",
+    ["plugin_name", "gauge"],
+    (g) => {
+      for (const { name, plugin } of driver.core.plan.plugins) {
+        for (const [key, value] of gaugesOf(plugin)) g.set({ plugin_name: name, gauge: key }, value);
+      }
+    },
+  );
   registerPluginMeasures(registry, () => driver.core.plan);
 }
 
@@ -66,20 +77,4 @@ function counter<L extends string>(
   labelNames: readonly L[],
 ): Counter<L> {
   return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  collect: (gauge: Gauge) => void,
-): void {
-  const collected: Gauge = new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect: () => collect(collected),
-  });
 }

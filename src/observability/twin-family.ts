@@ -1,4 +1,5 @@
 import type { Registry } from "prom-client";
+import { helpOf, olderHelpOf } from "./family-help.ts";
 import { MetricFamily, type MetricRow } from "./metric-family.ts";
 import type { StockFamily } from "./stock-families.ts";
 
@@ -19,11 +20,11 @@ export class TwinFamily {
   constructor(spec: StockFamily, registry: Registry) {
     const { name, help, type, labels, buckets, deprecated } = spec;
     const more = buckets ? { buckets } : {};
-    this.#current = new MetricFamily({ name, help: `[ALPHA] ${help}`, type, labels, ...more }, registry);
+    this.#current = new MetricFamily({ name, help: helpOf(help), type, labels, ...more }, registry);
     const pairs = (deprecated?.labels ?? []).map((label) => (typeof label === "string" ? [label, label] : label));
     this.#places = pairs.map(([current]) => labels.indexOf(current));
     if (!deprecated) return;
-    const told = `[ALPHA] [Deprecated: Use ${name}] ${help}`;
+    const told = olderHelpOf(name, help);
     const names = pairs.map(([, old]) => old);
     this.#deprecated = new MetricFamily({ name: deprecated.name, help: told, type, labels: names, ...more }, registry);
   }

@@ -189,7 +189,7 @@ describe("the ext_proc service", () => {
       throw new Error(who);
     };
     const { client, picker, server, failures } = await start({
-      openMeter: brokenMeter,
+      openMeters: () => [brokenMeter()],
       probe: boom("a broken probe"),
       openStream: boom("a broken counter"),
       observerFailed: (error) => told.add(String(error)),

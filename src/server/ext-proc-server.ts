@@ -64,8 +64,8 @@ export interface ExtProcServerOptions {
   /** How long running streams have after that; then they are broken off. */
   readonly stopGraceMs?: number;
   readonly startTransport?: StartTransport;
-  /** Opens the meter of a stream; absent: nothing is measured. */
-  readonly openMeter?: () => ExchangeMeter;
+  /** Opens the meters of a stream; absent: nothing is measured. */
+  readonly openMeters?: () => readonly ExchangeMeter[];
   /** Told of each stream that opens; gives what is called when it is over, with its gRPC code. Absent: nobody counts them. */
   readonly openStream?: () => (code: number) => void;
   /** Times the parsers. */
@@ -112,7 +112,7 @@ export async function startExtProcServer(options: ExtProcServerOptions): Promise
   const stream = {
     machine: machineOptions(options, limits, account),
     picker: options.picker,
-    openMeter: options.openMeter,
+    openMeters: options.openMeters,
     failed: failedOf(options),
     observerFailed: observerFailedOf(options),
   };

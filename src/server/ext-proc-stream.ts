@@ -5,7 +5,7 @@ import { ExtProcMachine } from "../protocol/ext-proc-machine.ts";
 import type { MachineHost, MachineOptions } from "../protocol/machine-options.ts";
 import { bodyBytesOf } from "../protocol/messages.ts";
 import { DecodeError } from "../core/proto-reader.ts";
-import { guardedMeter } from "./guarded-meter.ts";
+import { guardedMeters } from "./guarded-meters.ts";
 import type { PickerPort } from "./picker-port.ts";
 import type { ServerStream, StreamEvents } from "./transport.ts";
 
@@ -16,8 +16,8 @@ const OK = { code: 0, details: "" };
 export interface ExtProcStreamOptions {
   readonly machine: MachineOptions;
   readonly picker: PickerPort;
-  /** Opens the meter of a stream; absent: nothing is measured. */
-  readonly openMeter?: (() => ExchangeMeter) | undefined;
+  /** Opens the meters of a stream; absent: nothing is measured. */
+  readonly openMeters?: (() => readonly ExchangeMeter[]) | undefined;
   /** Told of an error that should not be: the stream that met it ended with INTERNAL, others go on. */
   readonly failed: (error: unknown, requestId: string | undefined) => void;
   /** Told of what the meter threw: the stream goes on. */
@@ -32,7 +32,7 @@ export function serveExtProc(stream: ServerStream, options: ExtProcStreamOptions
   let key = -1;
   let requestId: string | undefined;
   const host: MachineHost = {
-    meter: guardedMeter(options.openMeter, options.observerFailed ?? (() => undefined)),
+    meter: guardedMeters(options.openMeters, options.observerFailed ?? (() => undefined)),
     arrive(facts) {
       ({ requestId } = facts);
       const requester = {

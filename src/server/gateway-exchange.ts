@@ -23,7 +23,7 @@ import { hasBody, readBody } from "./gateway-body.ts";
 import { podRequestHeaders } from "./gateway-headers.ts";
 import type { GatewayLimits } from "./gateway-limits.ts";
 import { GatewayResponse } from "./gateway-response.ts";
-import { guardedMeter } from "./guarded-meter.ts";
+import { guardedMeters } from "./guarded-meters.ts";
 import { podOrigin } from "./pod-origin.ts";
 import { failureOf, type UpstreamFailure } from "./upstream-failure.ts";
 
@@ -38,8 +38,8 @@ export interface ExchangeContext {
   readonly limits: GatewayLimits;
   /** True once the gateway stops: connections end after their answer. */
   readonly draining: () => boolean;
-  /** Opens the meter of an exchange; absent: nothing is measured. */
-  readonly openMeter?: (() => ExchangeMeter) | undefined;
+  /** Opens the meters of an exchange; absent: nothing is measured. */
+  readonly openMeters?: (() => readonly ExchangeMeter[]) | undefined;
   /** Told of what a meter threw: the exchange goes on. */
   readonly observerFailed: (error: unknown) => void;
   /** An attempt at a pod failed. */
@@ -84,7 +84,7 @@ export class GatewayExchange {
     this.#path = path;
     this.#response = response;
     this.#share = context.account.open();
-    this.#meter = guardedMeter(context.openMeter, context.observerFailed);
+    this.#meter = guardedMeters(context.openMeters, context.observerFailed);
     this.#headers = foldRequestHeaders(headerFields(request, path));
     this.#requestId = requestIdOf(this.#headers, context.newRequestId).value;
   }

@@ -63,19 +63,19 @@ describe("a gateway over simulated pods", () => {
 describe("what a gateway passes on", () => {
   it("counts the errors of pods, and requests that no pod answered", async () => {
     const { registry, exchanges } = createPickerMetrics();
-    const openMeter = () => exchanges.open();
+    const openMeters = () => [exchanges.open()];
     const page = async (): Promise<string> =>
       (await registry.metrics()).split("\n").find((line) => line.startsWith("llm_d_epp_request_error_total{")) ?? "";
     const pod = await startFakePod((request, response) => {
       response.statusCode = request.headers["x-fails"] ? 500 : 200;
       response.end("{}");
     });
-    const alive = await startFixture([pod.port], { openMeter });
+    const alive = await startFixture([pod.port], { openMeters });
     expect((await post(alive.url, chatBody("hi"))).status).toBe(200);
     expect(await page()).toBe("");
     expect((await post(alive.url, chatBody("hi"), { "x-fails": "1" })).status).toBe(500);
     expect(await page()).toMatch(/error_code="ModelServerError".* 1$/);
-    const dead = await startFixture([await deadPort()], { openMeter });
+    const dead = await startFixture([await deadPort()], { openMeters });
     expect((await post(dead.url, chatBody("hi"))).status).toBe(502);
     expect(await page()).toMatch(/error_code="ModelServerError".* 2$/);
   });
@@ -84,7 +84,7 @@ describe("what a gateway passes on", () => {
     const pod = await startFakePod((_, response) => response.end('{"usage":{"completion_tokens":3}}'));
     const told = new Set<string>();
     const { url, idle, reserved } = await startFixture([pod.port], {
-      openMeter: brokenMeter,
+      openMeters: () => [brokenMeter()],
       observerFailed: (error) => told.add(String(error)),
     });
     const answer = await post(url, chatBody("hi"));

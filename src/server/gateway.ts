@@ -23,8 +23,8 @@ export interface GatewayOptions {
   readonly port: number;
   readonly rewrite?: RewriteMode;
   readonly limits?: Partial<GatewayLimits>;
-  /** Opens the meter of an exchange; absent: nothing is measured. */
-  readonly openMeter?: () => ExchangeMeter;
+  /** Opens the meters of an exchange; absent: nothing is measured. */
+  readonly openMeters?: () => readonly ExchangeMeter[];
   /** Told of what a meter threw: no request suffers from it. */
   readonly observerFailed?: (error: unknown) => void;
   /** Told of each attempt at a pod that brought no whole answer. */
@@ -72,7 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     newRequestId: randomUUID,
     limits,
     draining: () => draining,
-    openMeter: options.openMeter,
+    openMeters: options.openMeters,
     observerFailed: options.observerFailed ?? (() => undefined),
     attemptFailed: options.attemptFailed ?? (() => undefined),
   };

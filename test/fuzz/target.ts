@@ -83,7 +83,7 @@ export class Target {
         account: this.#account,
       },
       picker: this.driver,
-      openMeter: isMetered ? () => this.#metrics.exchanges.open() : undefined,
+      openMeters: isMetered ? () => [this.#metrics.exchanges.open()] : undefined,
       failed: (error) => this.errors.push(error),
     };
   }

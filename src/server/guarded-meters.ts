@@ -6,18 +6,30 @@ import type { HeaderValues } from "../protocol/header-rules.ts";
 import type { HeaderField } from "../protocol/messages.ts";
 
 /**
- * Several meters as one, each told in their order, whatever the others throw (the first error is thrown on at the end);
- * the trace headers are the first one's that has some to give.
+ * Opens the meters of an exchange as one that never throws: each is told in their order, what one throws goes to
+ * `failed`, and the others and the request go on as if nobody measured it. The trace headers are the first one's that has
+ * some to give. Undefined when there are none to open, or they cannot be opened.
  */
-export function joinedMeters(meters: readonly ExchangeMeter[]): ExchangeMeter {
-  return meters.length === 1 ? meters[0] : new JoinedMeters(meters);
+export function guardedMeters(
+  open: (() => readonly ExchangeMeter[]) | undefined,
+  failed: (error: unknown) => void,
+): ExchangeMeter | undefined {
+  if (!open) return undefined;
+  try {
+    return new GuardedMeters(open(), failed);
+  } catch (error) {
+    failed(error);
+    return undefined;
+  }
 }
 
-class JoinedMeters implements ExchangeMeter {
+class GuardedMeters implements ExchangeMeter {
   readonly #meters: readonly ExchangeMeter[];
+  readonly #failed: (error: unknown) => void;
 
-  constructor(meters: readonly ExchangeMeter[]) {
+  constructor(meters: readonly ExchangeMeter[], failed: (error: unknown) => void) {
     this.#meters = meters;
+    this.#failed = failed;
   }
 
   requestHeaders(headers: HeaderValues, requestId: string): void {
@@ -29,11 +41,9 @@ class JoinedMeters implements ExchangeMeter {
   }
 
   traceHeaders(): readonly HeaderField[] {
-    for (const meter of this.#meters) {
-      const headers = meter.traceHeaders?.();
-      if (headers) return headers;
-    }
-    return [];
+    let headers: readonly HeaderField[] | undefined;
+    this.#tell((meter) => (headers ??= meter.traceHeaders?.()));
+    return headers ?? [];
   }
 
   routed(decision: Decision, bodyBytes: number): void {
@@ -69,14 +79,12 @@ class JoinedMeters implements ExchangeMeter {
   }
 
   #tell(call: (meter: ExchangeMeter) => void): void {
-    let failure: { readonly error: unknown } | undefined;
     for (const meter of this.#meters) {
       try {
         call(meter);
       } catch (error) {
-        failure ??= { error };
+        this.#failed(error);
       }
     }
-    if (failure) throw failure.error;
   }
 }
