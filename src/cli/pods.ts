@@ -60,7 +60,7 @@ KV transfer, of pods with roles
   --max-kv-holds N        requests whose blocks a pod holds; one more is not held (default 4096)
   --kv-load-failure-policy P   recompute (default) or fail, for a prompt that could not be fetched
   --prefill-failure P     when a prefill or encode pod fails: decode (default) does its work on the decode pod, as the
-                          side-car of llm-d up to 0.8; error answers the client with it, as later ones
+                          side-car of llm-d did first; error answers the client with it, as later ones
 
 A request with the header x-sim-report: 1 gets {"sim": {"ttft_ms", "queue_ms", "e2e_ms", "cached_tokens" ...}} at the
 end of its answer, in model time. Faults are set over HTTP, all of a pod's at once, {} for none:

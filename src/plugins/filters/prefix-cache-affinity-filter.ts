@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { LatencyPrediction, PrefixMatch } from "../../core/data-key.ts";
-import { inflightLoadKey, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
+import { DEFAULT_PREFIX_PRODUCER, inflightLoadKey, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import { draw, drawName } from "../../core/draw.ts";
 import { defineFilter } from "../define.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
@@ -18,7 +18,7 @@ const params = z
     maxTTFTPenaltyMs: z.number().min(0).default(18_000).describe("Later first token that it is worth; 0 = any."),
     ttftSource: z.enum(["prefillThroughput", LATENCY_PREDICTOR]).default("prefillThroughput").describe("Who tells it."),
     peakPrefillThroughput: z.number().default(15_928).describe("Prompt tokens that an endpoint computes in a second."),
-    prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe("Who tells of prefixes."),
+    prefixMatchInfoProducerName: producerName(DEFAULT_PREFIX_PRODUCER).describe("Who tells of prefixes."),
     latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
     inFlightLoadProducerName: producerName(INFLIGHT_LOAD_PRODUCER).describe("Who counts tokens in flight."),
   })

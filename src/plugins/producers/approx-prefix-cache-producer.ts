@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { PrefixMatch } from "../../core/data-key.ts";
-import { dataKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
+import { DEFAULT_PREFIX_PRODUCER, dataKey, prefixMatchKey, tokenizedPromptKey } from "../../core/data-key.ts";
 import type { AskValue } from "../../core/events.ts";
 import type { PluginContext, PluginInstance, PluginRequest, ReservedTarget } from "../../core/plugin.ts";
 import { PrefixIndex } from "../../core/prefix-index.ts";
@@ -77,7 +77,7 @@ type Params = z.infer<typeof params>;
  * Source: requestcontrol/dataproducer/approximateprefix.
  */
 export const approxPrefixCacheProducer = defineProducer({
-  type: "approx-prefix-cache-producer",
+  type: DEFAULT_PREFIX_PRODUCER,
   example: `
 plugins:
 - type: approx-prefix-cache-producer

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  DEFAULT_PREFIX_PRODUCER,
   dataKey,
   inflightLoadKey,
   prefixMatchKey,
@@ -22,7 +23,7 @@ const params = z.strictObject({
   addEstimatedOutputTokens: z.boolean().default(false).describe("Counts the tokens that the answer may have, too."),
   outputRatio: z.number().min(0).default(1.5).describe("Estimated output tokens for each input token."),
   maxEstimatedOutputTokens: int.min(0).optional().describe("Most output tokens to estimate for a request."),
-  prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe(
+  prefixMatchInfoProducerName: producerName(DEFAULT_PREFIX_PRODUCER).describe(
     "Name of the producer whose cached prefix is taken off the input tokens.",
   ),
   syncCrossReplicaState: z.boolean().default(true).describe("Shares the load with other replicas, where they sync."),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { PrefixMatch } from "../../core/data-key.ts";
-import { dataKey, prefixMatchKey } from "../../core/data-key.ts";
+import { DEFAULT_PREFIX_PRODUCER, dataKey, prefixMatchKey } from "../../core/data-key.ts";
 import type { PickResult, PluginContext, PluginInstance, PluginRequest } from "../../core/plugin.ts";
 import { definePlugin } from "../define.ts";
 import { int, producerName, textOr } from "../params.ts";
@@ -8,7 +8,7 @@ import { int, producerName, textOr } from "../params.ts";
 const KV_CACHE_SOURCE_HEADER = "x-kv-cache-source-host-port";
 
 const params = z.strictObject({
-  prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe("Who tells of cached prefixes."),
+  prefixMatchInfoProducerName: producerName(DEFAULT_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
   minCachedTokenDelta: int.min(1).default(1).describe("More cached tokens from which a peer is worth asking."),
   prefillProfileName: textOr("prefill").describe("Profile whose pick computes the prompt."),
 });

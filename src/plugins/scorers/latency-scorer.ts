@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Candidates } from "../../core/candidates.ts";
 import type { LatencyPrediction, PrefixMatch } from "../../core/data-key.ts";
-import { latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
+import { DEFAULT_PREFIX_PRODUCER, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
 import type { Endpoints } from "../../core/endpoints.ts";
 import { defineScorer } from "../define.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
@@ -23,7 +23,7 @@ const params = z.strictObject({
   compositeQueueWeight: weight(1, "short queues, where nothing is predicted"),
   compositePrefixWeight: weight(1, "the cached prefix, where nothing is predicted"),
   latencyPredictionInfoProducerName: producerName(PREDICTED_LATENCY_PRODUCER).describe("Who predicts."),
-  prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe("Who tells of cached prefixes."),
+  prefixMatchInfoProducerName: producerName(DEFAULT_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
 });
 
 /**

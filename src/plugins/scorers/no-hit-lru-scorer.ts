@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dataKey, prefixMatchKey } from "../../core/data-key.ts";
+import { DEFAULT_PREFIX_PRODUCER, dataKey, prefixMatchKey } from "../../core/data-key.ts";
 import { defineScorer } from "../define.ts";
 import { int, producerName } from "../params.ts";
 
@@ -11,7 +11,7 @@ const params = z.strictObject({
     .default(LRU_SIZE)
     .transform((size) => (size > 0 ? size : LRU_SIZE))
     .describe("Endpoints whose last cold request is remembered; 0 and below mean the default."),
-  prefixMatchInfoProducerName: producerName("approx-prefix-cache-producer").describe(
+  prefixMatchInfoProducerName: producerName(DEFAULT_PREFIX_PRODUCER).describe(
     "Name of the producer that tells how much of the prompt each endpoint holds.",
   ),
   prefixPluginType: z.string().optional().describe("Ignored; of older releases."),

@@ -1,4 +1,4 @@
-import { prefixMatchKey } from "../../core/data-key.ts";
+import { DEFAULT_PREFIX_PRODUCER, prefixMatchKey } from "../../core/data-key.ts";
 import { defineScorer } from "../define.ts";
 import { prefixMatchParams, prefixMatchScorer } from "./prefix-match-score.ts";
 
@@ -23,7 +23,7 @@ schedulingProfiles:
     weight: 3
   - pluginRef: queue-scorer
 `,
-  params: prefixMatchParams("approx-prefix-cache-producer", "endpoint"),
+  params: prefixMatchParams(DEFAULT_PREFIX_PRODUCER, "endpoint"),
   data: ({ prefixMatchInfoProducerName }) => ({ requires: [prefixMatchKey(prefixMatchInfoProducerName)] }),
   create: prefixMatchScorer,
 });

@@ -1,12 +1,17 @@
 import { z } from "zod";
-import { encoderCacheKey, inflightLoadKey, latencyPredictionKey, prefixMatchKey } from "../../core/data-key.ts";
+import {
+  DEFAULT_PREFIX_PRODUCER,
+  encoderCacheKey,
+  inflightLoadKey,
+  latencyPredictionKey,
+  prefixMatchKey,
+} from "../../core/data-key.ts";
 import { PREDICTED_LATENCY_PRODUCER } from "../latency-prediction.ts";
 import { int, producerName } from "../params.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-columns.ts";
 import { MM_EMBEDDINGS_CACHE_PRODUCER } from "../producers/mm-embeddings-cache-producer.ts";
 import { defineUnbuilt } from "./define-unbuilt.ts";
 
-const APPROX_PREFIX_PRODUCER = "approx-prefix-cache-producer";
 const FIVE_MINUTES_NS = 300_000_000_000;
 
 // 6.10
@@ -21,7 +26,7 @@ const predictedLatency = defineUnbuilt({
     streamingMode: z.boolean().default(false).describe("Learns from the first chunk, not from the end."),
     endpointRoleLabel: z.string().default("").describe("Label with the role of endpoints."),
     predictInProduce: z.boolean().default(true).describe("Predicts before scheduling."),
-    prefixMatchInfoProducerName: producerName(APPROX_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
+    prefixMatchInfoProducerName: producerName(DEFAULT_PREFIX_PRODUCER).describe("Who tells of cached prefixes."),
     inFlightLoadProducerName: producerName(INFLIGHT_LOAD_PRODUCER).describe("Who counts tokens in flight."),
     useEncoderCacheFeatures: z.boolean().default(false).describe("Predicts by cached embeddings, too."),
     encoderCacheMatchInfoProducerName: producerName(MM_EMBEDDINGS_CACHE_PRODUCER).describe("Who tells of them."),

@@ -11,15 +11,15 @@ import { SidecarUpstream, type Prefill } from "./sidecar-upstream.ts";
 /** What a routing side-car does when a prefill or encode pod fails. */
 export interface SidecarOptions {
   /**
-   * `decode`: the pod of the side-car does the work itself (llm-d's side-car up to 0.8). `error`: the client gets
-   * the error (from 0.9 on). Errors 4xx are the client's in either case.
+   * `decode`: the pod of the side-car does the work itself (llm-d's side-car at first). `error`: the client gets
+   * the error (later releases). Errors 4xx are the client's in either case.
    */
   readonly prefillFailure: "decode" | "error";
   /** A prefill that takes longer has failed; real milliseconds. */
   readonly prefillMsMax: number;
 }
 
-/** 0.8's way, since a request is lost otherwise; a prefill may wait in a long queue. */
+/** The earlier way, since a request is lost otherwise; a prefill may wait in a long queue. */
 export const SIDECAR_DEFAULTS: SidecarOptions = { prefillFailure: "decode", prefillMsMax: 300_000 };
 
 /** What a side-car did with requests that it read. */
